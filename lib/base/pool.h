@@ -1,0 +1,37 @@
+/*
+ * Ordered batch pipeline: one reader fills batches, n threads work on them, one writer takes them
+ * in the reader's order; so the output's bytes do not depend on the number of threads. With
+ * n_threads <= 1 everything runs in the calling thread, in the same order.
+ *
+ *     struct pool_ops ops = {.read = ..., .work = ..., .write = ...};
+ *     rc = pool_run(&ops, user, n_threads, n_batches, sizeof(struct my_batch), e);
+ *
+ * read(user, batch, e): fills a batch: 1 = filled, 0 = end of input, -1 = error.
+ * work(user, batch, thread, e): may run in any thread; thread in [0, n_threads) picks scratch.
+ * write(user, batch, e): in order, in the calling thread.
+ * Batches are n_batches (0: 2 per thread + 2) structs of batch_size zeroed bytes that are used
+ * again and again; init/release (may be NULL) set up and free what a batch owns.
+ * The first error in input order is the one reported, and everything before it has been written.
+ */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include <stddef.h>
+#include "quern/err.h"
+
+struct pool_ops {
+    int (*init)(void *user, void *batch, struct err *e);
+    int (*read)(void *user, void *batch, struct err *e);
+    int (*work)(void *user, void *batch, int thread, struct err *e);
+    int (*write)(void *user, void *batch, struct err *e);
+    void (*release)(void *user, void *batch);
+};
+int pool_run(const struct pool_ops *ops, void *user, int n_threads, int n_batches,
+             size_t batch_size, struct err *e);
+
+/* fn(user, i, thread) for i in [0, n), claimed dynamically by n_threads threads. The first error
+ * by index is returned. */
+int pool_for(int n_threads, size_t n, int (*fn)(void *user, size_t i, int thread, struct err *e),
+             void *user, struct err *e);
+
+#endif

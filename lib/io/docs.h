@@ -1,0 +1,103 @@
+/*
+ * Documents from operands: JSONL records with a text field, whole files, or lines, as DESIGN
+ * (point 5) says: a named file is JSONL by its name (.jsonl, .jsonl.gz, .ndjson) or with --jsonl,
+ * else one document, or a document a line with --lines; stdin (no operand, or "-") is JSONL unless
+ * --text or --lines says otherwise. A first record on stdin that is not JSON is an error that names
+ * these options. No operands at all: stdin.
+ *
+ *     struct docs_opt o = DOCS_OPT_INIT;  ... DOCS_OPTIONS(&o) in the command's option table
+ *     struct docs *d = docs_open(operands, n, &o, e);
+ *     while ((r = docs_next(d, &doc, e)) > 0) ...       1 = a document, 0 = end, -1 = error
+ *     docs_close(d, &counts)
+ *
+ * JSONL: blank lines are passed over; CRLF is accepted; a BOM at the start is passed over; the last
+ * newline may be missing; a line over 1 GiB is an error. --on-error says what happens to a record
+ * that is not an object, lacks the key, has it with another type, or holds invalid UTF-8:
+ * stop (exit 1 with file:line), skip (counted), replace (invalid UTF-8 becomes U+FFFD, the rest as
+ * skip). Skipped records go, byte for byte, to --rejected FILE. Text: invalid UTF-8 likewise.
+ */
+#ifndef IO_DOCS_H
+#define IO_DOCS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/opt.h"
+#include "quern/err.h"
+
+enum on_error { ON_ERROR_STOP, ON_ERROR_SKIP, ON_ERROR_REPLACE };
+extern const char *const on_error_words[];
+
+struct docs_opt {
+    const char *key; /* default "text" */
+    bool jsonl, text, lines;
+    int on_error;         /* enum on_error */
+    const char *rejected; /* path, or NULL */
+};
+#define DOCS_OPT_INIT \
+    {                 \
+        .key = "text" \
+    }
+/* The entries for a table: --key --jsonl --text --lines --on-error --rejected. */
+#define DOCS_OPTIONS(o)                                                                   \
+    {.kind = OPT_STR,                                                                     \
+     .name = "key",                                                                       \
+     .dst = &(o)->key,                                                                    \
+     .arg = "K",                                                                          \
+     .shapes_output = true,                                                               \
+     .help = "JSONL field that holds the text (default {})"},                             \
+        {.kind = OPT_FLAG,                                                                \
+         .name = "jsonl",                                                                 \
+         .dst = &(o)->jsonl,                                                              \
+         .help = "named files are JSONL whatever their names"},                           \
+        {.kind = OPT_FLAG,                                                                \
+         .name = "text",                                                                  \
+         .dst = &(o)->text,                                                               \
+         .help = "each input is one document of plain text, stdin and .jsonl files too"}, \
+        {.kind = OPT_FLAG,                                                                \
+         .name = "lines",                                                                 \
+         .dst = &(o)->lines,                                                              \
+         .help = "each line of an input is one document of plain text"},                  \
+        {.kind = OPT_CHOICE,                                                              \
+         .name = "on-error",                                                              \
+         .dst = &(o)->on_error,                                                           \
+         .arg = "stop|skip|replace",                                                      \
+         .choices = on_error_words,                                                       \
+         .shapes_output = true,                                                           \
+         .help = "what to do with a bad record (default {})"},                            \
+    {                                                                                     \
+        .kind = OPT_STR, .name = "rejected", .dst = &(o)->rejected, .arg = "FILE",        \
+        .help = "write the records that were skipped to FILE"                             \
+    }
+
+struct doc {
+    const char *text; /* valid UTF-8, not NUL-terminated, 64 readable bytes behind */
+    size_t len;
+    const char *raw; /* the record's line as it was, without its newline; NULL for plain text */
+    size_t raw_len;
+    const char *file; /* for messages */
+    uint64_t line;    /* of the record in its file, from 1; 0 for a whole file */
+    uint64_t number;  /* of the document in the whole input, from 0 */
+};                    /* all valid until the next docs_next */
+
+struct docs_counts {
+    uint64_t n_docs, n_bytes; /* given out: documents, bytes of text */
+    uint64_t n_skipped, n_replaced;
+};
+
+struct docs;
+struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e);
+int docs_next(struct docs *d, struct doc *doc, struct err *e);
+/* Reading without parsing, for pipelines that parse in several threads: the next raw record
+ * (a JSONL line, a text line, or a whole file), then doc_parse on it in any thread. doc_parse
+ * puts an unescaped text into scratch. It returns 1 = a document, 0 = to be skipped (why in *e),
+ * -1 = error; skipped ones are given to docs_reject by the writing side, in order. */
+int docs_next_raw(struct docs *d, struct doc *rec, struct err *e);
+int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
+              struct err *e);
+int docs_reject(struct docs *d, const struct doc *rec, struct err *e);
+void docs_progress(const struct docs *d, double *done_bytes, double *total_bytes);
+/* Commits the rejects file. Counts may be NULL. d may be NULL. */
+int docs_close(struct docs *d, struct docs_counts *counts, struct err *e);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Input from a file or stdin ("-" or NULL), gzip undone by its magic (multi-member files too).
+ * A truncated or corrupt gzip stream is an error with its position; garbage after the last
+ * member is too. zstd, xz, bzip2, zip and parquet are recognised by their magic and refused with
+ * the pipe that converts them ("zstd -dc FILE | ..."). A directory, a missing file and a file
+ * without permission are errors that name it. Interrupted reads go on.
+ *
+ *     struct in *in = in_open(path, 0, e);
+ *     while ((n = in_read(in, p, cap, e)) > 0) ...        0 = end, -1 = error
+ *     in_close(in);
+ */
+#ifndef IO_IN_H
+#define IO_IN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "quern/err.h"
+
+struct in;
+enum in_flags {
+    IN_RAW = 1, /* take the bytes as they are: no magic is looked at */
+};
+struct in *in_open(const char *path, int flags, struct err *e);
+/* At least 1 byte unless the input has ended: returns what is there, does not wait to fill p. */
+long in_read(struct in *in, void *p, size_t cap, struct err *e);
+/* All of n bytes, or fewer only at the end of input. */
+long in_read_full(struct in *in, void *p, size_t n, struct err *e);
+/* One line without its "\n" ("\r" is kept). *line is valid until the next call; it may be
+ * followed by 64 readable bytes. 1 = a line, 0 = end, -1 = error, also for a line over max_bytes.
+ * The last line may lack its "\n". NUL bytes are kept. */
+int in_line(struct in *in, const char **line, size_t *len, size_t max_bytes, struct err *e);
+/* Everything, up to max_bytes; NUL-terminated with 64 readable bytes behind; caller frees. */
+char *in_all(struct in *in, size_t max_bytes, size_t *len, struct err *e);
+/* The next bytes without taking them, at most 64 KiB; fewer only at the end. */
+long in_peek(struct in *in, const unsigned char **p, size_t want, struct err *e);
+const char *in_name(const struct in *in);    /* path, or "stdin" */
+uint64_t in_offset(const struct in *in);     /* bytes taken so far, after decompression */
+uint64_t in_raw_offset(const struct in *in); /* bytes read from the file, for progress */
+uint64_t in_raw_size(const struct in *in);   /* of a regular file, else 0 */
+void in_close(struct in *in);                /* NULL is allowed */
+
+#endif
