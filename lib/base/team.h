@@ -1,0 +1,33 @@
+/*
+ * A team of threads that runs one pass: one OpenMP parallel region, in which every thread calls
+ * the same collective functions in the same order. Work is cut into tiles by its shape, never by
+ * the number of threads; threads claim tiles dynamically; a barrier stands between dependent
+ * steps. It spins briefly, then sleeps, so that a waiting thread does not burn a core.
+ *
+ *     team_run(n_threads, pass, arg)   calls pass(w, arg) in each thread, w->tid in [0, w->n)
+ *
+ *     TEAM_FOR (w, i, n_tiles)         at most one between two barriers
+ *         work_on_tile(i);
+ *     team_barrier(w);
+ *
+ * Each thread has denormals flushed to zero (FTZ, DAZ) while inside, the caller's setting after.
+ */
+#ifndef BASE_TEAM_H
+#define BASE_TEAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct team;
+struct worker {
+    struct team *team;
+    int tid, n;
+    uint32_t phase; /* barriers passed */
+};
+void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg);
+void team_barrier(struct worker *w);
+/* The next unclaimed tile of n since the last barrier. */
+bool team_next(struct worker *w, int64_t n, int64_t *i);
+#define TEAM_FOR(w, i, n) for (int64_t i; team_next((w), (n), &i);)
+
+#endif
