@@ -1,0 +1,57 @@
+/*
+ * Matrix products, one interface over three backends: ref (scalar, the definition; f32 FMA in
+ * ascending k), openblas (one BLAS thread per tile), own (this suite's kernels). All functions are
+ * collective: every worker of the team calls them with the same arguments, and a barrier stands at
+ * their end. Tiles are cut by shape, so results do not depend on the number of threads. An output
+ * element's accumulation order depends on k alone (ref, own).
+ *
+ * Matrices are row-major with a leading dimension in elements. Weights are [n, k] = [out, in].
+ * dtype BF16 rounds both inputs to bf16 (nearest even) and accumulates in f32.
+ */
+#ifndef KERN_GEMM_H
+#define KERN_GEMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/team.h"
+#include "quern/err.h"
+
+enum gemm_backend { GEMM_REF, GEMM_OPENBLAS, GEMM_OWN };
+enum gemm_dtype { GEMM_F32, GEMM_BF16 };
+extern const char *const gemm_backend_words[]; /* for OPT_CHOICE: "ref", "openblas", "own", NULL */
+extern const char *const gemm_dtype_words[];   /* "f32", "bf16", NULL */
+/* -1 and a reason if this build or machine lacks the backend for the dtype. */
+int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e);
+enum gemm_backend gemm_backend_default(void);
+
+/* A weight matrix with the copies that a backend wants: packed once per optimiser step. */
+struct gemm_weight;
+/* w stays the caller's, [n, k] */
+struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_backend b,
+                                    enum gemm_dtype t, bool with_dgrad, struct err *e);
+size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad);
+void gemm_weight_pack(struct worker *wk, struct gemm_weight *g); /* collective */
+void gemm_weight_free(struct gemm_weight *g);
+
+/* What happens to an element before it is stored, in this order. */
+struct gemm_epilogue {
+    const float *bias;     /* [n] added, or NULL */
+    const float *residual; /* [m, n] with leading dimension ldr added, or NULL; may be y itself */
+    int ldr;
+    bool accumulate; /* y += instead of y = */
+};
+
+/* y[m, n] = x[m, k] · w[n, k]ᵀ */
+void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const float *x, int ldx,
+                  float *y, int ldy, const struct gemm_epilogue *ep);
+/* dx[m, k] = dy[m, n] · w[n, k]; accumulate adds to dx */
+void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
+                float *dx, int lddx, bool accumulate);
+/* dw[n, k] += dy[m, n]ᵀ · x[m, k]; scratch as gemm_wgrad_scratch says (may be 0 bytes) */
+void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
+                const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
+                void *scratch);
+size_t gemm_wgrad_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The executor: a model's graph, planned for a largest batch, and the memory of a pass. Several
+ * may share one model (its parameters are read only during a pass; gradients belong to the
+ * executor).
+ *
+ *     struct exec_opt o = {.max_tok = 1024, ...};
+ *     struct exec *x = exec_new(model, &o, e);
+ *     exec_weights_changed(x);                    after every change of the parameters
+ *     exec_train(x, &batch, targets, weights, scale, step, &loss, nll, e);   adds to gradients
+ *     exec_logits(x, &batch, rows, n_rows, logits, e);
+ *     exec_logp(x, &batch, targets, logp, e);
+ *     exec_free(x);
+ *
+ * A batch is a flat list of tokens of any number of sequences, each sequence's tokens adjacent and
+ * in order. Without slots attention sees the batch only; with slots (a KV cache) also what earlier
+ * passes put there, and positions go on from it.
+ */
+#ifndef MODEL_EXEC_H
+#define MODEL_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "kern/gemm.h"
+#include "model/model.h"
+
+struct batch {
+    int n_tok;
+    const uint32_t *ids; /* [n_tok], below vocab_size */
+    const int32_t *pos;  /* [n_tok] position in its sequence, from 0 */
+    const int32_t *seq;  /* [n_tok] index of its sequence in this batch */
+    int n_seq;
+    const int32_t *cu_seqlens; /* [n_seq + 1] first token of each sequence, and n_tok */
+    const int32_t *slot;       /* [n_seq] cache slot of each sequence, or NULL: no cache */
+};
+
+struct exec_opt {
+    int max_tok, max_seq;  /* largest batch */
+    int n_slot, slot_tok;  /* KV cache: slots and tokens in each; 0: none */
+    bool train;            /* plan a backward pass and gradients */
+    bool embed_grad;       /* keep dL/d(embedding output) of the last backward */
+    enum gemm_dtype dtype; /* inputs of the matmuls */
+    enum gemm_backend gemm;
+    int n_threads;
+    bool dropout;  /* apply the config's rates in exec_train */
+    uint64_t seed; /* of dropout */
+};
+struct exec;
+struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e);
+void exec_free(struct exec *x);
+/* Bytes that exec_new would take, without taking them. */
+struct exec_bytes {
+    uint64_t activations, gradients, packed, cache, total;
+};
+int exec_plan_bytes(const struct config *c, const struct exec_opt *o, struct exec_bytes *b,
+                    struct err *e);
+void exec_weights_changed(struct exec *x); /* packed copies are made anew by the next pass */
+
+/* Forward and backward. target[i]: the id that should follow token i; weight[i] its weight, 0: not
+ * scored (NULL: all 1). Adds d/dθ Σ weight[i]·nll[i]·scale to the gradients. loss gets Σ weight·nll
+ * and Σ weight in double, summed in order of tokens; nll (may be NULL) gets each token's. step
+ * keys the dropout. */
+struct exec_loss {
+    double loss_sum, weight_sum;
+    bool finite;
+};
+int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, const float *weight,
+               float scale, uint64_t step, struct exec_loss *loss, float *nll, struct err *e);
+float *exec_grads(struct exec *x); /* laid out as model_weights() */
+void exec_zero_grads(struct exec *x);
+const float *exec_embed_grad(const struct exec *x); /* [n_tok, d_model] */
+
+/* Inference. logits: [n_rows, vocab_size] of the given token rows. logp: log p(target[i] | ...) of
+ * every token i with target[i] != UINT32_MAX; the logits of all tokens are never held at once. */
+int exec_logits(struct exec *x, const struct batch *b, const int32_t *rows, int n_rows,
+                float *logits, struct err *e);
+int exec_logp(struct exec *x, const struct batch *b, const uint32_t *target, float *logp,
+              struct err *e);
+
+/* Sequence state: what the slots hold. reserve clears a slot; fork copies one; truncate forgets
+ * all from position n_tok on. A node that cannot (a ring that has wrapped) says why. */
+int exec_slot_reserve(struct exec *x, int slot, struct err *e);
+int exec_slot_fork(struct exec *x, int from, int to, struct err *e);
+int exec_slot_truncate(struct exec *x, int slot, int n_tok, struct err *e);
+int exec_slot_len(const struct exec *x, int slot);
+
+/* Cost of the graph from the nodes' own rules, for a batch of n_seq sequences of n_tok tokens each
+ * (attention counted as causal). */
+struct exec_cost {
+    double flops_forward, flops_backward;
+};
+int exec_cost(const struct config *c, int n_seq, int n_tok, struct exec_cost *out, struct err *e);
+
+#endif
