@@ -4,7 +4,7 @@
 #     . "${0%/*}/../lib.sh"
 #
 # and ends with done_testing. It then stands in a scratch directory that goes away at exit, with the
-# build's programs first in PATH. tests/README explains the functions below.
+# build's programs first in PATH. tests/README.md explains the functions below.
 
 set -u
 LC_ALL=C.UTF-8
