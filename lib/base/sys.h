@@ -1,6 +1,6 @@
 /*
  * What is asked of the system beyond POSIX's base: pages, maps, locks, memory and disk limits.
- * sys.c is the one file compiled with _DEFAULT_SOURCE.
+ * sys.c is the one file compiled with -D_DEFAULT_SOURCE.
  */
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
@@ -35,5 +35,7 @@ uint64_t sys_disk_available(const char *path);
 uint64_t sys_max_rss(void); /* peak resident bytes of this process */
 int sys_n_cpu(void);        /* processors this process may run on (affinity, cgroup quota) */
 double sys_time(void);      /* seconds of a clock that never steps back */
+/* Columns of the terminal at fd: $COLUMNS, else what the terminal says, else 80. */
+int sys_term_width(int fd);
 
 #endif

@@ -36,8 +36,10 @@ struct err {
 #endif
 
 /* Each returns -1, so that a function can end with `return err_set(e, ...)`. e may be NULL.
- * Bytes of a message that are not printable UTF-8 (from file names, say) are shown as \xNN. */
+ * Bytes of a message that are not printable UTF-8 (from file names, say) are shown as \xNN; of a
+ * message that is too long the middle gives way to "...". */
 int err_set(struct err *e, const char *fmt, ...) QUERN_PRINTF(2, 3);
+int err_vset(struct err *e, const char *fmt, va_list ap) QUERN_PRINTF(2, 0);
 int err_usage(struct err *e, const char *fmt, ...) QUERN_PRINTF(2, 3);
 /* As err_set, followed by ": " and the text of errno; EPIPE becomes ERR_PIPE. */
 int err_sys(struct err *e, const char *fmt, ...) QUERN_PRINTF(2, 3);
