@@ -1,9 +1,10 @@
 /*
  * Matrix products, one interface over three backends: ref (scalar, the definition; f32 FMA in
  * ascending k), openblas (one BLAS thread per tile), own (this suite's kernels). All functions are
- * collective: every worker of the team calls them with the same arguments, and a barrier stands at
- * their end. Tiles are cut by shape, so results do not depend on the number of threads. An output
- * element's accumulation order depends on k alone (ref, own).
+ * collective: every worker of the team calls them with the same arguments; no tile may have been
+ * claimed since the last barrier, and a barrier stands at their end. Tiles are cut by shape, so
+ * results do not depend on the number of threads. An output element's accumulation order depends on
+ * k alone (ref, own).
  *
  * Matrices are row-major with a leading dimension in elements. Weights are [n, k] = [out, in].
  * dtype BF16 rounds both inputs to bf16 (nearest even) and accumulates in f32.
@@ -15,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/team.h"
+#include "kern/ops.h"
 #include "quern/err.h"
 
 enum gemm_backend { GEMM_REF, GEMM_OPENBLAS, GEMM_OWN };
@@ -27,31 +29,38 @@ enum gemm_backend gemm_backend_default(void);
 
 /* A weight matrix with the copies that a backend wants: packed once per optimiser step. */
 struct gemm_weight;
-/* w stays the caller's, [n, k] */
+/* w stays the caller's, [n, k]; f32 backends that need no copy read it in place. */
 struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_backend b,
                                     enum gemm_dtype t, bool with_dgrad, struct err *e);
 size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad);
-void gemm_weight_pack(struct worker *wk, struct gemm_weight *g); /* collective */
+/* Collective: after the weights have changed, before the next product. */
+void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights);
 void gemm_weight_free(struct gemm_weight *g);
 
 /* What happens to an element before it is stored, in this order. */
 struct gemm_epilogue {
-    const float *bias;     /* [n] added, or NULL */
+    const float *bias; /* [n] added, or NULL */
+    float *pre;        /* [m, n] keeps the value before the activation (its gradient needs it), */
+    int ldpre;         /* or NULL */
+    enum act_kind act; /* ACT_NONE: none */
     const float *residual; /* [m, n] with leading dimension ldr added, or NULL; may be y itself */
     int ldr;
     bool accumulate; /* y += instead of y = */
 };
 
-/* y[m, n] = x[m, k] · w[n, k]ᵀ */
+/* scratch below: gemm_scratch() bytes, 64-byte aligned, shared by the team; NULL where that is 0.
+ * It suffices for all three products of these sizes, and for all smaller ones. */
+size_t gemm_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k);
+
+/* y[m, n] = x[m, k] · w[n, k]ᵀ; ep may be NULL */
 void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const float *x, int ldx,
-                  float *y, int ldy, const struct gemm_epilogue *ep);
+                  float *y, int ldy, const struct gemm_epilogue *ep, void *scratch);
 /* dx[m, k] = dy[m, n] · w[n, k]; accumulate adds to dx */
 void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
-                float *dx, int lddx, bool accumulate);
-/* dw[n, k] += dy[m, n]ᵀ · x[m, k]; scratch as gemm_wgrad_scratch says (may be 0 bytes) */
+                float *dx, int lddx, bool accumulate, void *scratch);
+/* dw[n, k] += dy[m, n]ᵀ · x[m, k]; accumulate false: = */
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
                 const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                void *scratch);
-size_t gemm_wgrad_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k);
+                bool accumulate, void *scratch);
 
 #endif

@@ -10,12 +10,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "kern/ops.h" /* enum act_kind */
 #include "quern/err.h"
 
 enum norm_kind { NORM_LAYER, NORM_RMS };
 enum pos_kind { POS_LEARNED, POS_ROPE, POS_NONE };
 enum rope_scaling { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3 };
-enum act_kind { ACT_RELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
 
 #define CONFIG_MAX_EOS 8
 
