@@ -12,8 +12,11 @@
  * Strings come raw; json_string() undoes escapes. Documented behaviour: a lone surrogate escape
  * (\ud800) becomes U+FFFD; a control character in a string is an error; duplicate keys are all
  * reported in order (readers take the last, as most libraries do); a UTF-8 BOM at the very
- * start is passed over; depth over 512 is an error; numbers follow the grammar exactly; strings
- * must be valid UTF-8 (error with the position; JSON_REPLACE replaces bad bytes by U+FFFD).
+ * start is passed over; depth over 512 is an error; numbers follow the grammar exactly. What
+ * json_string takes must be valid UTF-8 (error with the position, or U+FFFD on request); strings
+ * that are passed over are not looked into: who needs the whole text checked calls utf8_valid on it
+ * once and sets utf8_ok, which spares the strings their own check. Positions count bytes from 0.
+ * The raw text of a value is p[start .. pos) once json_skip has passed over it.
  */
 #ifndef IO_JSON_H
 #define IO_JSON_H
@@ -45,6 +48,7 @@ struct json {
     size_t len;
     size_t start; /* offset of the first byte of the last value (its quote or bracket) */
     bool escaped; /* the last string holds a backslash */
+    bool utf8_ok; /* set by the caller after json_init: the whole text is known to be valid */
     int depth;
     uint8_t stack[64]; /* a bit per level: object or array */
     int state;
@@ -60,6 +64,9 @@ bool json_key_is(const struct json *j, const char *name); /* compares unescaped 
 int json_string(const struct json *j, bool replace, struct buf *out, struct err *e);
 int json_int(const struct json *j, int64_t *out); /* -1: not an integer or out of range */
 int json_real(const struct json *j, double *out); /* -1: not finite in double */
+/* Bytes before the first quote, backslash or control character of s[0..n), n if there is none: the
+ * loop in which a long string is read. */
+size_t json_scan_string(const char *s, size_t n);
 /* err from j.error: "at byte 17: ..." */
 int json_err(const struct json *j, struct err *e);
 

@@ -1,0 +1,416 @@
+/* Streaming JSON scanner: see json.h. */
+#include "io/json.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/le.h"
+#include "base/num.h"
+#include "base/utf8.h"
+
+/* What may come next. */
+enum state { AT_VALUE, AT_FIRST_VALUE, AT_KEY, AT_FIRST_KEY, AFTER_VALUE, FAILED };
+
+enum { MAX_DEPTH = 512, BLOCK = 64 };
+
+void json_init(struct json *j, const char *p, size_t n)
+{
+    memset(j, 0, sizeof *j);
+    j->p = p;
+    j->n = n;
+    if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
+        j->pos = 3;
+}
+
+static enum json_type fail_at(struct json *j, size_t pos, const char *why)
+{
+    j->pos = pos;
+    j->error = why;
+    j->state = FAILED;
+    return JSON_ERROR;
+}
+
+/* Whether a block holds a quote, a backslash or a control character: written so that compilers
+ * turn it into comparisons of whole vectors. */
+static ALWAYS_INLINE unsigned block_stops(const unsigned char *s)
+{
+    unsigned char stop = 0;
+    for (int i = 0; i < BLOCK; i++)
+        stop |= (unsigned char)((s[i] == '"') | (s[i] == '\\') | (s[i] < 0x20));
+    return stop;
+}
+
+size_t json_scan_string(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+    size_t i = 0;
+    while (n - i >= BLOCK && !block_stops(p + i))
+        i += BLOCK;
+    for (; n - i >= 8; i += 8) {
+        /* Mycroft's test for a zero byte; what it reports wrongly is above a true hit only */
+        uint64_t x = le64_get(p + i);
+        uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+        uint64_t stop =
+            ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x);
+        if (stop & high)
+            return i + (size_t)CTZ64(stop & high) / 8;
+    }
+    while (i < n && p[i] != '"' && p[i] != '\\' && p[i] >= 0x20)
+        i++;
+    return i;
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static int hex_digit(unsigned char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits at s, or -1. */
+static int32_t hex4(const char *s)
+{
+    int32_t v = 0;
+    for (int i = 0; i < 4; i++) {
+        int d = hex_digit((unsigned char)s[i]);
+        if (d < 0)
+            return -1;
+        v = v << 4 | d;
+    }
+    return v;
+}
+
+/* From the opening quote at j->pos behind the closing one; sets str, len and escaped. */
+static int scan_string(struct json *j)
+{
+    const char *p = j->p;
+    size_t n = j->n, i = j->pos + 1;
+    j->escaped = false;
+    for (;;) {
+        i += json_scan_string(p + i, n - i);
+        if (i >= n)
+            return (int)fail_at(j, n, "the text ends within a string");
+        if (p[i] == '"')
+            break;
+        if (p[i] != '\\')
+            return (int)fail_at(j, i, "control character in a string");
+        j->escaped = true;
+        while (i < n && p[i] == '\\') { /* escapes often follow each other */
+            if (n - i >= 2 && p[i + 1] && strchr("\"\\/bfnrt", p[i + 1]))
+                i += 2;
+            else if (n - i >= 6 && p[i + 1] == 'u' && hex4(p + i + 2) >= 0)
+                i += 6;
+            else
+                return (int)fail_at(j, i, "bad escape in a string");
+        }
+    }
+    j->str = p + j->pos + 1;
+    j->len = i - j->pos - 1;
+    j->pos = i + 1;
+    return 0;
+}
+
+static size_t skip_digits(const struct json *j, size_t i)
+{
+    while (i < j->n && j->p[i] >= '0' && j->p[i] <= '9')
+        i++;
+    return i;
+}
+
+static enum json_type scan_number(struct json *j)
+{
+    const char *p = j->p;
+    size_t n = j->n, i = j->pos, from;
+    if (p[i] == '-')
+        i++;
+    from = i;
+    i = i < n && p[i] == '0' ? i + 1 : skip_digits(j, i);
+    if (i == from)
+        return fail_at(j, i, "a digit is missing");
+    if (i < n && p[i] == '.') {
+        from = i + 1;
+        i = skip_digits(j, from);
+        if (i == from)
+            return fail_at(j, i, "a digit is missing after the point");
+    }
+    if (i < n && (p[i] == 'e' || p[i] == 'E')) {
+        from = i + 1;
+        if (from < n && (p[from] == '+' || p[from] == '-'))
+            from++;
+        i = skip_digits(j, from);
+        if (i == from)
+            return fail_at(j, i, "a digit is missing in the exponent");
+    }
+    j->str = p + j->pos;
+    j->len = i - j->pos;
+    j->pos = i;
+    j->state = AFTER_VALUE;
+    return JSON_NUMBER;
+}
+
+static enum json_type scan_word(struct json *j, const char *word, size_t n, enum json_type t)
+{
+    if (j->n - j->pos < n || memcmp(j->p + j->pos, word, n) != 0)
+        return fail_at(j, j->pos, "not a JSON value");
+    j->pos += n;
+    j->state = AFTER_VALUE;
+    return t;
+}
+
+static bool in_object(const struct json *j)
+{
+    int d = j->depth - 1;
+    return j->stack[d >> 3] >> (d & 7) & 1;
+}
+
+static enum json_type open_level(struct json *j, bool object)
+{
+    int d = j->depth;
+    if (d >= MAX_DEPTH)
+        return fail_at(j, j->pos, "nested deeper than 512 levels");
+    unsigned bit = 1u << (d & 7);
+    j->stack[d >> 3] = (uint8_t)(object ? j->stack[d >> 3] | bit : j->stack[d >> 3] & ~bit);
+    j->depth++;
+    j->pos++;
+    j->state = object ? AT_FIRST_KEY : AT_FIRST_VALUE;
+    return object ? JSON_OBJECT : JSON_ARRAY;
+}
+
+static enum json_type close_level(struct json *j)
+{
+    j->start = j->pos++;
+    j->depth--;
+    j->state = AFTER_VALUE;
+    return JSON_END;
+}
+
+static void skip_space(struct json *j)
+{
+    while (j->pos < j->n) {
+        char c = j->p[j->pos];
+        if (c != ' ' && c != '\n' && c != '\t' && c != '\r')
+            break;
+        j->pos++;
+    }
+}
+
+static enum json_type scan_key(struct json *j)
+{
+    if (j->p[j->pos] != '"')
+        return fail_at(j, j->pos, "a key in quotes is missing");
+    j->start = j->pos;
+    if (scan_string(j) < 0)
+        return JSON_ERROR;
+    skip_space(j);
+    if (j->pos == j->n || j->p[j->pos] != ':')
+        return fail_at(j, j->pos, "':' is missing after a key");
+    j->pos++;
+    j->state = AT_VALUE;
+    return JSON_KEY;
+}
+
+static enum json_type scan_value(struct json *j)
+{
+    j->start = j->pos;
+    switch (j->p[j->pos]) {
+    case '{':
+        return open_level(j, true);
+    case '[':
+        return open_level(j, false);
+    case '"':
+        if (scan_string(j) < 0)
+            return JSON_ERROR;
+        j->state = AFTER_VALUE;
+        return JSON_STRING;
+    case 't':
+        return scan_word(j, "true", 4, JSON_TRUE);
+    case 'f':
+        return scan_word(j, "false", 5, JSON_FALSE);
+    case 'n':
+        return scan_word(j, "null", 4, JSON_NULL);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+        return scan_number(j);
+    default:
+        return fail_at(j, j->pos, "not a JSON value");
+    }
+}
+
+/* Behind a value: the end, a comma (then what must follow it), or a closing bracket. */
+static enum json_type after_value(struct json *j)
+{
+    char c = j->pos < j->n ? j->p[j->pos] : 0;
+    if (j->depth == 0)
+        return j->pos == j->n ? JSON_EOF : fail_at(j, j->pos, "text follows the value");
+    bool object = in_object(j);
+    if (j->pos < j->n && c == (object ? '}' : ']'))
+        return close_level(j);
+    if (j->pos == j->n || c != ',')
+        return fail_at(j, j->pos,
+                       j->pos == j->n ? "the text ends within an object or array"
+                       : object       ? "',' or '}' is missing"
+                                      : "',' or ']' is missing");
+    j->pos++;
+    skip_space(j);
+    if (j->pos == j->n)
+        return fail_at(j, j->pos, "the text ends within an object or array");
+    return object ? scan_key(j) : scan_value(j);
+}
+
+enum json_type json_next(struct json *j)
+{
+    if (UNLIKELY(j->state == FAILED))
+        return JSON_ERROR;
+    skip_space(j);
+    if (j->state == AFTER_VALUE)
+        return after_value(j);
+    if (j->pos == j->n)
+        return fail_at(j, j->pos,
+                       j->depth ? "the text ends within an object or array" : "there is no value");
+    char c = j->p[j->pos];
+    switch (j->state) {
+    case AT_FIRST_KEY:
+        return c == '}' ? close_level(j) : scan_key(j);
+    case AT_FIRST_VALUE:
+        return c == ']' ? close_level(j) : scan_value(j);
+    default:
+        return scan_value(j);
+    }
+}
+
+int json_skip(struct json *j)
+{
+    if (j->state == AFTER_VALUE)
+        return 0;
+    int depth = j->state == AT_VALUE ? j->depth : j->depth - 1;
+    do {
+        if (json_next(j) <= 0)
+            return -1;
+    } while (j->depth > depth || j->state != AFTER_VALUE);
+    return 0;
+}
+
+/* One escape of a string that scan_string has accepted: its bytes to out (1 to 4), its end. */
+static const char *unescape_one(const char *s, const char *end, char *out, int *n_out)
+{
+    static const char plain[] = "b\bf\fn\nr\rt\t";
+    *n_out = 1;
+    if (s[1] != 'u') {
+        const char *at = strchr(plain, s[1]);
+        *out = at ? at[1] : s[1];
+        return s + 2;
+    }
+    uint32_t cp = (uint32_t)hex4(s + 2);
+    s += 6;
+    if (cp - 0xd800 < 0x400 && end - s >= 6 && s[0] == '\\' && s[1] == 'u') {
+        uint32_t low = (uint32_t)hex4(s + 2);
+        if (low - 0xdc00 < 0x400) {
+            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+            s += 6;
+        }
+    }
+    *n_out = utf8_put(out, cp - 0xd800 < 0x800 ? 0xfffd : cp);
+    return s;
+}
+
+/* An escape is never shorter than what it stands for, so len bytes are room enough. */
+static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
+{
+    const char *end = s + len;
+    if (buf_reserve(out, len, e) < 0)
+        return -1;
+    char *to = out->s + out->len;
+    while (s < end) {
+        if (*s == '\\') {
+            int n;
+            s = unescape_one(s, end, to, &n);
+            to += n;
+            continue;
+        }
+        const char *slash = memchr(s, '\\', (size_t)(end - s));
+        size_t n = (size_t)((slash ? slash : end) - s);
+        memcpy(to, s, n);
+        to += n;
+        s += n;
+    }
+    *to = 0;
+    out->len = (size_t)(to - out->s);
+    return 0;
+}
+
+int json_string(const struct json *j, bool replace, struct buf *out, struct err *e)
+{
+    size_t good = j->utf8_ok ? j->len : utf8_valid(j->str, j->len);
+    if (LIKELY(good == j->len))
+        return j->escaped ? unescape(out, j->str, j->len, e) : buf_add(out, j->str, j->len, e);
+    if (!replace)
+        return err_set(e, "at byte %zu: invalid UTF-8", (size_t)(j->str - j->p) + good);
+    struct buf fixed = BUF_INIT;
+    int rc =
+        utf8_replace(&fixed, j->str, j->len, e) < 0 ? -1 : unescape(out, fixed.s, fixed.len, e);
+    buf_release(&fixed);
+    return rc;
+}
+
+bool json_key_is(const struct json *j, const char *name)
+{
+    size_t n = strlen(name);
+    const char *s = j->str, *end = j->str + j->len, *name_end = name + n;
+    if (!j->escaped)
+        return n == j->len && !memcmp(s, name, n);
+    while (s < end) {
+        char c[4];
+        int len = 1;
+        if (*s == '\\')
+            s = unescape_one(s, end, c, &len);
+        else
+            c[0] = *s++;
+        if (name_end - name < len || memcmp(name, c, (size_t)len) != 0)
+            return false;
+        name += len;
+    }
+    return name == name_end;
+}
+
+int json_int(const struct json *j, int64_t *out)
+{
+    const char *s = j->str, *end = s + j->len;
+    bool minus = *s == '-';
+    uint64_t limit = (uint64_t)INT64_MAX + minus, v = 0;
+    for (s += minus; s < end; s++) {
+        unsigned d = (unsigned)(*s - '0');
+        if (d > 9 || v > (limit - d) / 10)
+            return -1;
+        v = v * 10 + d;
+    }
+    *out = minus ? (int64_t)(0 - v) : (int64_t)v;
+    return 0;
+}
+
+int json_real(const struct json *j, double *out)
+{
+    struct buf text = BUF_INIT;
+    int rc = buf_add(&text, j->str, j->len, NULL);
+    if (rc == 0)
+        rc = num_real(text.s, -DBL_MAX, DBL_MAX, out, NULL);
+    buf_release(&text);
+    return rc;
+}
+
+int json_err(const struct json *j, struct err *e)
+{
+    return err_set(e, "at byte %zu: %s", j->pos, j->error ? j->error : "not valid JSON");
+}
