@@ -8,13 +8,17 @@
  *     struct docs_opt o = DOCS_OPT_INIT;  ... DOCS_OPTIONS(&o) in the command's option table
  *     struct docs *d = docs_open(operands, n, &o, e);
  *     while ((r = docs_next(d, &doc, e)) > 0) ...       1 = a document, 0 = end, -1 = error
- *     docs_close(d, &counts)
+ *     if (docs_close(d, &counts, e) < 0) ...            or docs_abort(d) after an error
  *
  * JSONL: blank lines are passed over; CRLF is accepted; a BOM at the start is passed over; the last
- * newline may be missing; a line over 1 GiB is an error. --on-error says what happens to a record
- * that is not an object, lacks the key, has it with another type, or holds invalid UTF-8:
- * stop (exit 1 with file:line), skip (counted), replace (invalid UTF-8 becomes U+FFFD, the rest as
- * skip). Skipped records go, byte for byte, to --rejected FILE. Text: invalid UTF-8 likewise.
+ * newline may be missing; a line over 1 GiB is an error. Of several fields of the wanted name the
+ * last counts. --on-error says what happens to a record that is not an object, lacks the key, has
+ * it with another type, or holds invalid UTF-8 in any field: stop (exit 1 with file:line), skip
+ * (counted), replace (invalid UTF-8 becomes U+FFFD, in the raw record too; the rest as skip).
+ * Skipped records go, byte for byte, to --rejected FILE, which appears when all has gone well.
+ * Plain text: invalid UTF-8 likewise; otherwise byte for byte, a BOM included. --lines: a line ends
+ * with "\n" or "\r\n", and an empty line is an empty document. An empty input has no documents.
+ * Texts may hold NUL bytes. Byte positions in messages count from 0 within the line.
  */
 #ifndef IO_DOCS_H
 #define IO_DOCS_H
@@ -75,10 +79,10 @@ struct doc {
     size_t len;
     const char *raw; /* the record's line as it was, without its newline; NULL for plain text */
     size_t raw_len;
-    const char *file; /* for messages */
+    const char *file; /* for messages; valid as long as the operands */
     uint64_t line;    /* of the record in its file, from 1; 0 for a whole file */
-    uint64_t number;  /* of the document in the whole input, from 0 */
-};                    /* all valid until the next docs_next */
+    uint64_t number;  /* of the record in the whole input, skipped ones included, from 0 */
+};                    /* text and raw are valid until the next docs_next */
 
 struct docs_counts {
     uint64_t n_docs, n_bytes; /* given out: documents, bytes of text */
@@ -88,16 +92,24 @@ struct docs_counts {
 struct docs;
 struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e);
 int docs_next(struct docs *d, struct doc *doc, struct err *e);
-/* Reading without parsing, for pipelines that parse in several threads: the next raw record
- * (a JSONL line, a text line, or a whole file), then doc_parse on it in any thread. doc_parse
- * puts an unescaped text into scratch. It returns 1 = a document, 0 = to be skipped (why in *e),
- * -1 = error; skipped ones are given to docs_reject by the writing side, in order. */
+/*
+ * Reading without parsing, for pipelines that parse in several threads: docs_next_raw gives the
+ * next record (raw is a JSONL line; else text is a line or a whole file), valid until the next
+ * call: the reading side copies it, with 64 readable bytes behind. Then, in any thread, doc_parse
+ * sets text (and with replaced bytes raw) to a part of the record or of scratch, which it clears
+ * first. It returns 1 = a document, 0 = to be skipped (why in *e, the record as it was), -1 =
+ * error. The writing side, in order, tells docs_accept or docs_reject of each; docs_next does all
+ * this itself. One thread may read while another writes or asks for progress.
+ */
 int docs_next_raw(struct docs *d, struct doc *rec, struct err *e);
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
               struct err *e);
+void docs_accept(struct docs *d, const struct doc *doc, bool replaced);
 int docs_reject(struct docs *d, const struct doc *rec, struct err *e);
+/* Bytes of the files read so far (compressed where they are), and of all; 0: not known. */
 void docs_progress(const struct docs *d, double *done_bytes, double *total_bytes);
-/* Commits the rejects file. Counts may be NULL. d may be NULL. */
+/* Commits the rejects file (unless docs_next failed) and frees. Counts and d may be NULL. */
 int docs_close(struct docs *d, struct docs_counts *counts, struct err *e);
+void docs_abort(struct docs *d); /* frees, and leaves no rejects file; NULL is allowed */
 
 #endif

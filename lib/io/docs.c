@@ -1,0 +1,414 @@
+/* Documents from operands: see docs.h. */
+#include "io/docs.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "io/in.h"
+#include "io/json.h"
+#include "io/out.h"
+
+const char *const on_error_words[] = {"stop", "skip", "replace", NULL};
+
+static const size_t max_line = (size_t)1 << 30, max_file = (size_t)1 << 40;
+
+enum form { FORM_JSONL, FORM_LINES, FORM_WHOLE };
+
+struct docs {
+    struct docs_opt opt;
+    char *const *operands; /* the caller's, or stdin's own list */
+    int n, next;           /* next: index of the operand to be opened */
+    struct in *in;
+    const char *name; /* of the input at hand: the operand itself or "stdin" */
+    enum form form;
+    uint64_t line, number;
+    char *whole; /* the last whole file */
+    struct buf scratch;
+    struct out *rejects;
+    struct docs_counts counts;
+    bool failed;
+    double total_bytes;        /* of all operands; 0: not known */
+    uint64_t past_bytes;       /* of the inputs that are done with */
+    _Atomic uint64_t at_bytes; /* read so far; another thread may ask for it */
+};
+
+static char *const stdin_operand[] = {(char *)"-"};
+
+static bool is_stdin(const char *operand)
+{
+    return !strcmp(operand, "-");
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+static enum form form_of(const struct docs_opt *o, const char *operand)
+{
+    static const char *const names[] = {".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"};
+    if (o->lines)
+        return FORM_LINES;
+    if (o->text)
+        return FORM_WHOLE;
+    if (o->jsonl || is_stdin(operand))
+        return FORM_JSONL;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (ends_with(operand, names[i]))
+            return FORM_JSONL;
+    }
+    return FORM_WHOLE;
+}
+
+static double total_of(char *const *operands, int n)
+{
+    double total = 0;
+    struct stat st;
+    for (int i = 0; i < n; i++) {
+        int rc = is_stdin(operands[i]) ? fstat(0, &st) : stat(operands[i], &st);
+        if (rc < 0 || !S_ISREG(st.st_mode))
+            return 0;
+        total += (double)st.st_size;
+    }
+    return total;
+}
+
+struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e)
+{
+    int n_stdin = 0;
+    if (o->jsonl + o->text + o->lines > 1) {
+        err_usage(e, "--jsonl, --text and --lines exclude each other");
+        return NULL;
+    }
+    for (int i = 0; i < n; i++)
+        n_stdin += is_stdin(operands[i]);
+    if (n_stdin > 1) {
+        err_usage(e, "stdin ('-') can be read only once");
+        return NULL;
+    }
+    struct docs *d = mem_new(1, sizeof *d, e);
+    if (!d)
+        return NULL;
+    d->opt = *o;
+    d->operands = n > 0 ? operands : stdin_operand;
+    d->n = n > 0 ? n : 1;
+    d->scratch = (struct buf)BUF_INIT;
+    d->total_bytes = total_of(d->operands, d->n);
+    if (o->rejected && !(d->rejects = out_open(o->rejected, 0, e))) {
+        docs_abort(d);
+        return NULL;
+    }
+    return d;
+}
+
+static void close_input(struct docs *d)
+{
+    d->past_bytes += in_raw_offset(d->in);
+    in_close(d->in);
+    d->in = NULL;
+}
+
+/* Opens the next operand: 1, 0 = none is left, -1. */
+static int open_input(struct docs *d, struct err *e)
+{
+    if (d->next == d->n)
+        return 0;
+    const char *operand = d->operands[d->next++];
+    d->name = is_stdin(operand) ? "stdin" : operand;
+    d->form = form_of(&d->opt, operand);
+    d->line = 0;
+    d->in = in_open(operand, 0, e);
+    return d->in ? 1 : -1;
+}
+
+static bool is_blank(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r'))
+        i++;
+    return i == n;
+}
+
+static int next_line(struct docs *d, struct doc *rec, struct err *e)
+{
+    const char *s;
+    size_t n;
+    for (;;) {
+        int r = in_line(d->in, &s, &n, max_line, e);
+        if (r <= 0)
+            return r;
+        d->line++;
+        if (d->form == FORM_LINES)
+            break;
+        if (d->line == 1 && n >= 3 && !memcmp(s, "\xef\xbb\xbf", 3)) {
+            s += 3;
+            n -= 3;
+        }
+        if (n > 0 && (s[0] == '{' || !is_blank(s, n)))
+            break;
+    }
+    rec->line = d->line;
+    if (d->form == FORM_JSONL) {
+        rec->raw = s;
+        rec->raw_len = n;
+    } else {
+        rec->text = s;
+        rec->len = n;
+    }
+    return 1;
+}
+
+static int next_whole(struct docs *d, struct doc *rec, struct err *e)
+{
+    if (d->line > 0)
+        return 0;
+    d->line = 1;
+    free(d->whole);
+    d->whole = in_all(d->in, max_file, &rec->len, e);
+    rec->text = d->whole;
+    return d->whole ? rec->len > 0 : -1;
+}
+
+int docs_next_raw(struct docs *d, struct doc *rec, struct err *e)
+{
+    for (;;) {
+        int r;
+        if (!d->in) {
+            r = open_input(d, e);
+            if (r <= 0) {
+                d->failed |= r < 0;
+                return r;
+            }
+        }
+        *rec = (struct doc){.file = d->name, .number = d->number};
+        r = d->form == FORM_WHOLE ? next_whole(d, rec, e) : next_line(d, rec, e);
+        atomic_store_explicit(&d->at_bytes, d->past_bytes + in_raw_offset(d->in),
+                              memory_order_relaxed);
+        if (r > 0)
+            d->number++;
+        if (r < 0)
+            d->failed = true;
+        if (r != 0)
+            return r;
+        close_input(d);
+    }
+}
+
+/* "file:17: " or "file: " before the message. */
+static int blame(const struct doc *rec, struct err *e)
+{
+    return rec->line ? err_prefix(e, "%s:%" PRIu64 ": ", rec->file, rec->line)
+                     : err_prefix(e, "%s: ", rec->file);
+}
+
+/* Makes p[0..n) valid UTF-8 by way of scratch, or says where it is not: 1 = it is, 0 = it is not
+ * and was not to be replaced, -1. */
+static int make_valid(const struct docs_opt *o, const char **p, size_t *n, struct buf *scratch,
+                      bool *replaced, struct err *e)
+{
+    size_t good = utf8_valid(*p, *n);
+    if (LIKELY(good == *n))
+        return 1;
+    if (o->on_error != ON_ERROR_REPLACE) {
+        err_set(e, "invalid UTF-8 at byte %zu%s", good,
+                o->on_error == ON_ERROR_STOP ? " (--on-error replace or skip goes on)" : "");
+        return 0;
+    }
+    if (utf8_replace(scratch, *p, *n, e) < 0 || buf_reserve(scratch, 64, e) < 0)
+        return -1;
+    *replaced = true;
+    *p = scratch->s;
+    *n = scratch->len;
+    return 1;
+}
+
+static const char *type_name(enum json_type t)
+{
+    switch (t) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_NUMBER:
+        return "a number";
+    case JSON_NULL:
+        return "null";
+    default:
+        return "true or false";
+    }
+}
+
+static int not_json(const struct json *j, const char *hint, struct err *e)
+{
+    return err_set(e, "not JSON: at byte %zu: %s%s", j->pos, j->error, hint), 0;
+}
+
+/* Finds the value of key in the object j, the last where there are several; *text is left at it.
+ * 1, or 0 with what is wrong with the record. */
+static int find_text(struct json *j, const char *key, const char *hint, struct json *text,
+                     struct err *e)
+{
+    enum json_type found = JSON_EOF, t = json_next(j);
+    if (t < 0)
+        return not_json(j, hint, e);
+    if (t != JSON_OBJECT)
+        return err_set(e, "the record is %s, not an object%s", type_name(t), hint), 0;
+    while ((t = json_next(j)) == JSON_KEY) {
+        bool wanted = json_key_is(j, key);
+        t = json_next(j);
+        if (t < 0)
+            break;
+        if (wanted) {
+            found = t;
+            *text = *j;
+        }
+        if (json_skip(j) < 0)
+            break;
+    }
+    if (j->error || json_next(j) != JSON_EOF)
+        return not_json(j, hint, e);
+    if (found == JSON_EOF)
+        return err_set(e, "the record has no \"%s\" (--key K names another field)", key), 0;
+    if (found != JSON_STRING)
+        return err_set(e, "\"%s\" is %s, not a string", key, type_name(found)), 0;
+    return 1;
+}
+
+/* The text of the record rec->raw. Where bytes were replaced, raw becomes the repaired line, so
+ * that what is passed on is valid too. */
+static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *scratch,
+                        bool *replaced, struct err *e)
+{
+    struct json j, text;
+    int r = make_valid(o, &rec->raw, &rec->raw_len, scratch, replaced, e);
+    if (r <= 0)
+        return r;
+    json_init(&j, rec->raw, rec->raw_len);
+    j.utf8_ok = true;
+    bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
+    const char *hint =
+        first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
+    if (find_text(&j, o->key, hint, &text, e) == 0)
+        return 0;
+    rec->text = text.str;
+    rec->len = text.len;
+    if (!text.escaped)
+        return 1;
+    size_t at = scratch->len, raw_at = 0;
+    bool raw_here = scratch->len > 0;
+    if (raw_here)
+        raw_at = (size_t)(rec->raw - scratch->s);
+    if (buf_reserve(scratch, text.len + 64, e) < 0)
+        return -1;
+    if (raw_here) { /* the reservation may have moved it */
+        text.str = scratch->s + raw_at + (text.str - rec->raw);
+        rec->raw = scratch->s + raw_at;
+    }
+    if (json_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
+        return -1;
+    rec->text = scratch->s + at;
+    rec->len = scratch->len - at;
+    return 1;
+}
+
+int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
+              struct err *e)
+{
+    struct err why = {0};
+    struct doc before = *rec;
+    *replaced = false;
+    buf_clear(scratch);
+    int r;
+    if (!rec->raw && rec->line && rec->len > 0 && rec->text[rec->len - 1] == '\r')
+        rec->len--;
+    r = rec->raw ? parse_record(o, rec, scratch, replaced, &why)
+                 : make_valid(o, &rec->text, &rec->len, scratch, replaced, &why);
+    if (LIKELY(r > 0))
+        return 1;
+    *rec = before;
+    *replaced = false;
+    if (o->on_error == ON_ERROR_STOP)
+        r = -1;
+    blame(rec, &why);
+    if (e)
+        *e = why;
+    return r;
+}
+
+int docs_reject(struct docs *d, const struct doc *rec, struct err *e)
+{
+    d->counts.n_skipped++;
+    if (!d->rejects)
+        return 0;
+    if (out_write(d->rejects, rec->raw ? rec->raw : rec->text, rec->raw ? rec->raw_len : rec->len,
+                  e) < 0)
+        return -1;
+    return rec->line ? out_write(d->rejects, "\n", 1, e) : 0;
+}
+
+void docs_accept(struct docs *d, const struct doc *doc, bool replaced)
+{
+    d->counts.n_docs++;
+    d->counts.n_bytes += doc->len;
+    d->counts.n_replaced += replaced;
+}
+
+int docs_next(struct docs *d, struct doc *doc, struct err *e)
+{
+    for (;;) {
+        bool replaced;
+        int r = docs_next_raw(d, doc, e);
+        if (r <= 0)
+            return r;
+        r = doc_parse(&d->opt, doc, &d->scratch, &replaced, e);
+        if (r > 0) {
+            docs_accept(d, doc, replaced);
+            return 1;
+        }
+        if (r < 0 || docs_reject(d, doc, e) < 0) {
+            d->failed = true;
+            return -1;
+        }
+    }
+}
+
+void docs_progress(const struct docs *d, double *done_bytes, double *total_bytes)
+{
+    *done_bytes = (double)atomic_load_explicit(&d->at_bytes, memory_order_relaxed);
+    *total_bytes = d->total_bytes;
+}
+
+int docs_close(struct docs *d, struct docs_counts *counts, struct err *e)
+{
+    int rc = 0;
+    if (!d)
+        return 0;
+    if (counts)
+        *counts = d->counts;
+    if (d->rejects && !d->failed) {
+        rc = out_commit(d->rejects, e);
+        d->rejects = NULL;
+    }
+    docs_abort(d);
+    return rc;
+}
+
+void docs_abort(struct docs *d)
+{
+    if (!d)
+        return;
+    out_abort(d->rejects);
+    in_close(d->in);
+    free(d->whole);
+    buf_release(&d->scratch);
+    free(d);
+}
