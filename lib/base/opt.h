@@ -34,13 +34,14 @@ struct opt_list {
 
 struct opt {
     enum opt_kind kind;
-    char letter;      /* 0: none */
-    const char *name; /* without dashes; NULL: none */
-    void *dst;        /* holds the default before parsing */
-    const char *arg;  /* metavariable: "FILE", "N", "X" */
-    const char *help; /* one line or more; {} is the default */
-    int64_t min, max; /* both 0: no bound but the type's (OPT_BYTES: max as uint64_t) */
-    double rmin, rmax;
+    char letter;       /* 0: none */
+    const char *name;  /* without dashes; NULL: none */
+    void *dst;         /* holds the default before parsing */
+    const char *arg;   /* metavariable: "FILE", "N", "X" */
+    const char *help;  /* one line or more; {} is the default */
+    int64_t min, max;  /* both 0: no bound but the type's; max below min: no upper bound.
+                        * OPT_BYTES takes both as uint64_t */
+    double rmin, rmax; /* of OPT_REAL, likewise */
     const char *const *choices;
     bool shapes_output; /* goes into provenance and into what --resume stores */
     int given;          /* how often it was given on the command line */
@@ -51,11 +52,17 @@ struct opt {
 int opt_parse(struct opt *opts, int argc, char **argv, int *n_operands, struct err *e);
 /* Finds by name; BUG() if there is none. */
 struct opt *opt_find(struct opt *opts, const char *name);
-/* Sets one option from text, as --name=value would ("" or "true" for a flag). */
+/* Sets one option from text, as --name=value would. A flag takes "" or "true", and "false"; a
+ * count "" for one more, or a number. A string is kept as a pointer to the caller's text. */
 int opt_set(struct opt *o, const char *value, struct err *e);
-/* The present value as text that opt_set takes; false where it holds none (NULL string). */
+/* The present value as text that opt_set takes; false where it holds none (NULL string) and for
+ * lists, whose elements are each such a text. */
 struct buf;
 bool opt_show(const struct opt *o, struct buf *out);
+/* Appends the table as --help shows it, 80 columns wide; {} is what each *dst holds now. */
+int opt_help(const struct opt *opts, struct buf *out, struct err *e);
+/* How far a mistyped word is from a name: 0 to 2, or 3 for too far to suggest it. */
+int opt_near(const char *typed, const char *name);
 void opt_release(struct opt *opts);
 
 #define OPT_END      \
