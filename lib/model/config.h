@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "kern/ops.h" /* enum act_kind */
 #include "quern/err.h"
 
@@ -57,10 +58,17 @@ struct config {
     json_t *extra; /* the object as it was read: unknown keys survive load and save; or NULL */
 };
 
-/* path: a config.json, a directory with one, or the name of a preset in data/presets. */
+/* path: a config.json, a directory with one, or the name of a preset in data/presets. What exists
+ * as a file or directory is no preset. */
 int config_load(struct config *c, const char *path, struct err *e);
+/* The file that config_load would read, and whether it is a preset's. */
+int config_find(const char *path, struct buf *file, bool *preset, struct err *e);
+int config_presets(struct buf *out, struct err *e); /* names, separated by spaces */
 int config_parse(struct config *c, const json_t *tree, const char *name, struct err *e);
+/* Writes keys that every version of transformers reads (rope_theta and rope_scaling, torch_dtype).
+ * config_tree: the same as a new object (json_decref it); dtype: "float32", "bfloat16". */
 int config_save(const struct config *c, const char *path, struct err *e);
+json_t *config_tree(const struct config *c, const char *dtype, struct err *e);
 /* Equal in everything that shapes parameters and forward pass: else -1, naming the difference. */
 int config_same(const struct config *a, const struct config *b, struct err *e);
 void config_release(struct config *c);
