@@ -3,7 +3,8 @@
  * Reading maps the file; hostile headers (lengths, overlaps, holes, overflowing shapes, unknown
  * dtypes, duplicate names) are refused with the tensor's name. Sharded models (an index.json
  * beside) are opened through st_open_dir. Writing streams tensors in the order of the plan, so
- * that nothing need be in memory twice; metadata is {"format":"pt"} and nothing else.
+ * that nothing need be in memory twice; metadata is {"format":"pt"} and nothing else, and spaces
+ * behind the header bring the data to a multiple of 8 bytes, as the reference writer does.
  */
 #ifndef IO_SAFETENSORS_H
 #define IO_SAFETENSORS_H
@@ -23,6 +24,9 @@ enum st_dtype {
     ST_I8,
     ST_U8,
     ST_BOOL,
+    ST_U64,
+    ST_U32,
+    ST_U16,
     ST_N
 };
 extern const char *const st_dtype_name[ST_N];
@@ -50,7 +54,11 @@ const struct st_tensor *st_find(const struct st *s, const char *name); /* NULL: 
 int st_get_f32(const struct st_tensor *t, uint64_t from, uint64_t n, float *out, struct err *e);
 void st_close(struct st *s);
 
-/* Writing: plan every tensor, begin, then exactly the planned bytes in order, then commit. */
+/*
+ * Writing: plan every tensor, begin, then exactly the planned bytes in order, then commit. A call
+ * writes a part of one tensor or all of it, never beyond its end; tensors without elements are
+ * passed over. After an error: st_abort, which leaves no file (st_commit frees in any case).
+ */
 struct st_writer;
 struct st_writer *st_create(const char *path, struct err *e);
 int st_plan(struct st_writer *w, const char *name, enum st_dtype t, int n_dim,
