@@ -7,7 +7,7 @@
 
 # From --help: "  -o, --output FILE   text", "  --seed N   text", "  -q, --quiet"; a name a line.
 help_options() {
-    awk '/^ +-/ {
+    awk '/^  (-|    --)/ {
         sub(/^ +/, "")
         n = split($0, word, /[ ,=[]+/)
         for (i = 1; i <= n && word[i] ~ /^-/; i++)
@@ -31,9 +31,10 @@ subcommands() {
 }
 
 n_programs=0
-for program in "$BUILD"/bin/*; do
-    [ -f "$program" ] || continue
-    name=${program##*/}
+for source in "$TOP"/cmd/*.c; do
+    name=${source##*/}
+    name=${name%.c}
+    program=$BUILD/bin/$name
     n_programs=$((n_programs + 1))
     page=$TOP/man/man1/$name.1
     if [ ! -f "$page" ]; then
