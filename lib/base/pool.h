@@ -8,10 +8,13 @@
  *
  * read(user, batch, e): fills a batch: 1 = filled, 0 = end of input, -1 = error.
  * work(user, batch, thread, e): may run in any thread; thread in [0, n_threads) picks scratch.
- * write(user, batch, e): in order, in the calling thread.
+ * write(user, batch, e): in order. read and write run in the calling thread, so never at the same
+ * time; what only these two touch needs no lock.
  * Batches are n_batches (0: 2 per thread + 2) structs of batch_size zeroed bytes that are used
  * again and again; init/release (may be NULL) set up and free what a batch owns.
  * The first error in input order is the one reported, and everything before it has been written.
+ * Signals are blocked in the working threads. Where the system grants fewer threads than asked for,
+ * the work is done by those that there are.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
@@ -29,8 +32,8 @@ struct pool_ops {
 int pool_run(const struct pool_ops *ops, void *user, int n_threads, int n_batches,
              size_t batch_size, struct err *e);
 
-/* fn(user, i, thread) for i in [0, n), claimed dynamically by n_threads threads. The first error
- * by index is returned. */
+/* fn(user, i, thread) for i in [0, n), claimed dynamically and in order by n_threads threads, the
+ * calling one among them. The first error by index is returned; what comes behind may be left. */
 int pool_for(int n_threads, size_t n, int (*fn)(void *user, size_t i, int thread, struct err *e),
              void *user, struct err *e);
 
