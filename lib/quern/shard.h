@@ -74,7 +74,7 @@ void shard_abort(struct shard_out *o);                                        /*
 
 struct shard_doc {
     const uint32_t *ids;
-    const uint8_t *weights; /* NULL: none */
+    const uint8_t *weights; /* NULL: none, as if each were 255 */
     size_t n;
     bool first, last; /* of pieces: whether the document begins, ends here; both for a whole one */
 };                    /* valid until the next call */
