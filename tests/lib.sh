@@ -145,6 +145,18 @@ stderr:   $err
 expected: $tap_ere"
 }
 
+# injected CALL N HOW COMMAND [ARG...] : run, with the Nth CALL made to fail (tests/shim/fail.c says
+# which there are); $hit says whether the command came so far (yes or no)
+injected() {
+    tap_fail=$1:$2:$3
+    shift 3
+    rm -f "$SCRATCH/.hit"
+    run env LD_PRELOAD="$BUILD/obj/tests/shim/fail.so" SHIM_FAIL="$tap_fail" \
+        SHIM_HIT="$SCRATCH/.hit" \
+        ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" "$@"
+    if [ -e "$SCRATCH/.hit" ]; then hit=yes; else hit=no; fi
+}
+
 # skip N WHY : N checks that cannot be made here
 skip() {
     tap_skips=$1
