@@ -1,0 +1,28 @@
+/* Between the files of the split: machines, patterns through pcre2, and the chain over them. */
+#ifndef TEXT_SPLIT_INT_H
+#define TEXT_SPLIT_INT_H
+
+#include "text/split.h"
+
+/* Cuts s[p..n): writes up to max ends, relative to p, and returns how many (0: p == n). Stops
+ * before an end that does not fit 32 bits, unless that is the first one. */
+struct stage;
+typedef size_t split_machine(const unsigned char *s, size_t p, size_t n, const struct split_rule *r,
+                             uint32_t *ends, size_t max);
+/* The machine of a rule, specialised for it where it is one of the common ones. */
+split_machine *split_machine_of(const struct split_rule *r);
+
+/* pcre2: code is shared, scan is one a thread. */
+struct regex_code;
+struct regex_scan;
+struct regex_code *regex_compile(const char *re, size_t n, struct err *e);
+void regex_code_free(struct regex_code *c);
+bool regex_has_jit(const struct regex_code *c);
+struct regex_scan *regex_scan_new(const struct regex_code *c, struct err *e);
+void regex_scan_free(struct regex_scan *s);
+/* The end of the piece that begins at p in the text s[from..n): a match, or what lies before the
+ * next one. Pieces are asked for in order, the first with p == from. 0: an error. */
+size_t regex_next(struct regex_scan *x, const unsigned char *s, size_t from, size_t p, size_t n,
+                  struct err *e);
+
+#endif

@@ -1,0 +1,339 @@
+/* The state machines against their published patterns run through pcre2, and the chain of rules. */
+#include "base/rng.h"
+#include "io/docs.h"
+#include "io/in.h"
+#include "tap.h"
+#include "text/split.h"
+
+#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define LAST         "\\s+(?!\\S)|\\s+"
+#define O200K(c, n)                                                                                \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+" c  \
+    "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*" c \
+    "|" n "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" LAST
+#define CL100K(n)                                                                            \
+    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" n "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[" \
+                 "\\r\\n]+|" LAST
+
+/* As published; r is what they must be recognised as. */
+static const struct {
+    const char *name, *re;
+    struct split_rule r;
+} patterns[] = {
+    {"gpt2",
+     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+     {.kind = SPLIT_GPT2}},
+    {"r50k of tiktoken",
+     "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s",
+     {.kind = SPLIT_GPT2}},
+    {"cl100k", CL100K("\\p{N}{1,3}"), {.kind = SPLIT_CL100K, .digits = 3}},
+    {"qwen2", CL100K("\\p{N}"), {.kind = SPLIT_CL100K, .digits = 1}},
+    {"cl100k, pairs of digits", CL100K("\\p{N}{1,2}"), {.kind = SPLIT_CL100K, .digits = 2}},
+    {"cl100k, digits at will", CL100K("\\p{N}+"), {.kind = SPLIT_CL100K, .digits = 0}},
+    {"cl100k, the older of tiktoken",
+     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| "
+     "?[^\\s\\p{L}\\p{N}]++[\\r\\n]"
+     "*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+     {.kind = SPLIT_CL100K, .digits = 3}},
+    {"cl100k, the newer of tiktoken, read as Oniguruma does",
+     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| "
+     "?[^\\s\\p{L}\\p{N}]++[\\r\\n"
+     "]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
+     {.kind = SPLIT_CL100K, .digits = 0, .tail = true}},
+    {"qwen3.5",
+     CONTRACTIONS
+     "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
+     "\\s*[\\r\\n]+|" LAST,
+     {.kind = SPLIT_CL100K, .digits = 1, .marks = true}},
+    {"o200k", O200K(CONTRACTIONS "?", "\\p{N}{1,3}"), {.kind = SPLIT_O200K, .digits = 3}},
+    {"tekken", O200K("", "\\p{N}"), {.kind = SPLIT_O200K, .digits = 1, .no_contractions = true}},
+};
+
+/* Every category, every whitespace of note, what case folding touches, and characters newer than
+ * many a pcre2: Unicode 15 (U+1E030) and 16 (U+10D40, U+105C2, U+10D69). */
+static const char *const alphabet[] = {
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\n",
+    "\r",
+    "\t",
+    "\v",
+    "\f",
+    "\302\205",
+    "\302\240",
+    "\342\200\250",
+    "\343\200\200",
+    "\341\240\216",
+    "\342\200\213",
+    "'",
+    "'",
+    "'",
+    "s",
+    "S",
+    "t",
+    "re",
+    "ve",
+    "VE",
+    "m",
+    "ll",
+    "lL",
+    "d",
+    "D",
+    "a",
+    "b",
+    "A",
+    "B",
+    "Z",
+    "\305\277",
+    "\342\204\252",
+    "\303\251",
+    "\303\211",
+    "\307\205",
+    "\312\260",
+    "\344\270\255",
+    "\346\226\207",
+    "\343\201\202",
+    "e\314\201",
+    "\314\201",
+    "\314\201",
+    "\340\244\276",
+    "\342\203\235",
+    "1",
+    "2",
+    "3",
+    "\331\243",
+    "\302\275",
+    "\342\205\243",
+    ".",
+    ",",
+    "/",
+    "/",
+    "-",
+    "_",
+    "$",
+    "(",
+    "\342\200\231",
+    "\360\237\230\200",
+    "\302\251",
+    "\315\270",
+    "\360\236\200\260",
+    "\360\220\265\200",
+    "\360\220\227\202",
+    "\360\220\265\251",
+    "\357\273\277",
+    "\356\200\200",
+    "\033",
+    "\364\217\277\277",
+};
+
+static struct cutter *machine[ARRAY_LEN(patterns)], *reference[ARRAY_LEN(patterns)];
+static struct err e;
+
+static struct cutter *cutter_of(const char *re)
+{
+    struct split *s = split_new(&e);
+    if (!s || split_add_regex(s, re, strlen(re), &e) < 0)
+        bail_out(e.msg);
+    return cutter_new(s, &e); /* both live as long as the program */
+}
+
+/* All ends as offsets from the start of the text; at most `most` are asked for at a time. */
+static size_t all_ends(struct cutter *c, const char *s, size_t n, size_t most, size_t **ends)
+{
+    static uint32_t some[4096];
+    size_t total = 0;
+    long k;
+    *ends = malloc((n + 1) * sizeof **ends);
+    cut_begin(c, s, n);
+    while ((k = cut_next(c, some, most, &e)) > 0)
+        for (long i = 0; i < k && total <= n; i++)
+            (*ends)[total++] = cut_from(c) + some[i];
+    if (k < 0)
+        diag("%s", e.msg);
+    return total;
+}
+
+static bool same_cuts(size_t p, const char *s, size_t n, size_t most)
+{
+    size_t *a, *b, k = all_ends(machine[p], s, n, most, &a),
+                   m = all_ends(reference[p], s, n, most, &b), i = 0;
+    while (i < k && i < m && a[i] == b[i])
+        i++;
+    bool same = i == k && k == m && (n == 0 || a[k - 1] == n);
+    if (!same) {
+        size_t from = i ? a[i - 1] : 0;
+        diag("%s: at byte %zu the machine cuts at %zu, the pattern at %zu, of: '%.60s'",
+             patterns[p].name, from, i < k ? a[i] : 0, i < m ? b[i] : 0, s + from);
+    }
+    free(a);
+    free(b);
+    return same;
+}
+
+static void random_strings(size_t p)
+{
+    char s[256 + 64];
+    bool same = true;
+    struct rng r;
+    rng_init(&r, 7, RNG_TEST, p);
+    for (int round = 0; round < 20000 && same; round++) {
+        size_t n = 0, parts = rng_below(&r, 24);
+        for (size_t i = 0; i < parts; i++) {
+            const char *a = alphabet[rng_below(&r, ARRAY_LEN(alphabet))];
+            memcpy(s + n, a, strlen(a));
+            n += strlen(a);
+        }
+        memset(s + n, 'x', 64);
+        same = same_cuts(p, s, n, round % 2 ? 4096 : 1);
+    }
+    ok(same, "%s: random strings", patterns[p].name);
+}
+
+static void sample(const char *what, const char *s, size_t n)
+{
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++)
+        ok(same_cuts(p, s, n, 4096), "%s: %s", patterns[p].name, what);
+}
+
+static void recognised(void)
+{
+    struct split_rule r;
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
+        const struct split_rule *x = &patterns[p].r;
+        ok(split_recognise(patterns[p].re, strlen(patterns[p].re), &r) && r.kind == x->kind &&
+               r.digits == x->digits && r.marks == x->marks && r.tail == x->tail &&
+               r.no_contractions == x->no_contractions,
+           "%s is recognised", patterns[p].name);
+    }
+    ok(!split_recognise("\\s+", 3, &r), "another pattern is not");
+    const char *names[] = {"gpt2", "cl100k", "o200k"};
+    for (size_t i = 0; i < 3; i++)
+        ok(split_pattern(names[i]) &&
+               split_recognise(split_pattern(names[i]), strlen(split_pattern(names[i])), &r) &&
+               (int)r.kind == (int)i,
+           "the pattern of %s is its own", names[i]);
+    ok(!split_pattern("cl10k"), "no pattern of an unknown name");
+}
+
+/* The pieces, joined by |. */
+static const char *cut(struct split *s, const char *text)
+{
+    static char out[1024];
+    char padded[512] = {0};
+    struct cutter *c = cutter_new(s, &e);
+    uint32_t ends[3];
+    size_t n = 0;
+    long k;
+    memcpy(padded, text, strlen(text));
+    cut_begin(c, padded, strlen(text));
+    while ((k = cut_next(c, ends, 3, &e)) > 0)
+        for (long i = 0; i < k; i++) {
+            size_t from = i ? ends[i - 1] : 0;
+            n += (size_t)snprintf(out + n, sizeof out - n, "%s%.*s", n ? "|" : "",
+                                  (int)(ends[i] - from), padded + cut_from(c) + from);
+        }
+    cutter_free(c);
+    out[n] = 0;
+    return k < 0 ? e.msg : out;
+}
+
+static const char *cut_by(const char *re, const char *text)
+{
+    struct split *s = split_new(&e);
+    const char *r = split_add_regex(s, re, strlen(re), &e) < 0 ? e.msg : cut(s, text);
+    split_free(s);
+    return r;
+}
+
+/* Results of the tokenizers library 0.23 (Split, isolated). */
+static void patterns_of_users(void)
+{
+    is_str(cut_by("x*", "aaxxbb"), "a|a|xx|b|b", "empty matches cut");
+    is_str(cut_by("(?=b)", "aabb"), "aa|b|b", "a look-ahead cuts");
+    is_str(cut_by("a{1,2}+", "aaaaab"), "aaaaa|b", "a + behind a count repeats it");
+    is_str(cut_by("^b", "a\nb"), "a\n|b", "^ is the start of a line");
+    is_str(cut_by("a$", "a\na"), "a|\n|a", "$ is the end of a line");
+    is_str(cut_by("\\h", "agh"), "a|gh", "\\h is a hexadecimal digit");
+    is_str(cut_by("\\s", "a\341\240\216b c"), "a\341\240\216b| |c", "U+180E is no space");
+    is_str(cut_by("[^\\S\\n]", "a \nb"), "a| |\nb", "\\S inside of brackets");
+    is_str(cut_by("\\p{Lm}", "a\360\236\200\260b"), "a|\360\236\200\260|b",
+           "categories are those of Unicode 16 whatever pcre2 has");
+    is_str(cut_by("[a-c]{,2}d", "abcd"), "a|bcd", "{,n}");
+    is_like(cut_by("[a-z&&[^b]]", "abc"), "&&", "intersections are refused");
+    is_like(cut_by("(a", "abc"), "parenthesis", "an open group is refused");
+    is_like(cut_by("a)", "abc"), "parenthesis", "a closing one alone too");
+    is_like(cut_by("[a", "abc"), "bracket", "an open bracket is refused");
+    is_like(cut_by("\\", "abc"), "backslash", "a lone backslash is refused");
+    is_like(cut_by("\\p{Nonesuch}", "abc"), "regular expression", "an unknown property is refused");
+}
+
+static void chains(void)
+{
+    struct split *s = split_new(&e);
+    struct split_rule by_one = {.kind = SPLIT_DIGITS, .digits = 1};
+    struct buf d = BUF_INIT;
+    ok(split_add_rule(s, &by_one, &e) == 0 && split_add_name(s, "gpt2", &e) == 0, "two rules");
+    is_str(cut(s, "in  1984 it"), "in|  |1|9|8|4| it",
+           "each rule sees one piece of the one before");
+    is_str(cut(s, ""), "", "the empty text has no piece");
+    split_describe(s, &d, &e);
+    is_str(d.s, "digits, digits by 1 (state machine) + gpt2 (state machine)", "description");
+    buf_release(&d);
+    ok(split_add_name(s, "gpt3", &e) < 0, "an unknown name is an error: %s", e.msg);
+    split_free(s);
+}
+
+static void corpus(const char *file)
+{
+    const char *path = shared_path(file);
+    if (!path) {
+        skip(ARRAY_LEN(patterns), "no corpus");
+        return;
+    }
+    struct docs_opt o = DOCS_OPT_INIT;
+    struct docs *d = docs_open((char *const *)&path, 1, &o, &e);
+    struct doc doc;
+    bool same[ARRAY_LEN(patterns)];
+    memset(same, 1, sizeof same);
+    for (size_t bytes = 0; bytes < 1 << 20 && d && docs_next(d, &doc, &e) > 0; bytes += doc.len)
+        for (size_t p = 0; p < ARRAY_LEN(patterns); p++)
+            same[p] = same[p] && same_cuts(p, doc.text, doc.len < 1 << 20 ? doc.len : 0, 4096);
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++)
+        ok(same[p], "%s: %s", patterns[p].name, file);
+    docs_close(d, NULL, &e);
+}
+
+int main(void)
+{
+    recognised();
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
+        char re[1024];
+        snprintf(re, sizeof re, "(?:%s)", patterns[p].re); /* no published one: pcre2 runs it */
+        machine[p] = cutter_of(patterns[p].re);
+        reference[p] = cutter_of(re);
+        random_strings(p);
+    }
+    size_t n = 1 << 20;
+    char *s = calloc(n + 64, 1);
+    memset(s, 'a', n);
+    sample("a megabyte of a", s, n);
+    memset(s, ' ', n);
+    sample("a megabyte of spaces", s, n);
+    free(s);
+    const char *path = shared_path("data/tokenizers/vectors/sample.txt");
+    struct in *in = path ? in_open(path, 0, &e) : NULL;
+    if (in && (s = in_all(in, 1 << 24, &n, &e))) {
+        sample("sample.txt", s, n);
+        free(s);
+    } else {
+        skip(ARRAY_LEN(patterns), "no sample.txt");
+    }
+    in_close(in);
+    corpus("data/corpus/zh-oi-wiki.jsonl.gz");
+    corpus("data/corpus/code-c-mix.jsonl.gz");
+    patterns_of_users();
+    chains();
+    return done_testing();
+}
