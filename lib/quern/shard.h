@@ -68,7 +68,7 @@ int shard_part(struct shard_out *o, const uint32_t *ids, const uint8_t *weights,
 int shard_part_end(struct shard_out *o, struct err *e);
 /* Of what was written so far; n_segments and n_bytes count the segment as if it were complete
  * only after shard_commit. */
-void shard_out_totals(const struct shard_out *o, struct shard_totals *t);
+void shard_out_totals(struct shard_out *o, struct shard_totals *t);
 int shard_commit(struct shard_out *o, struct shard_totals *t, struct err *e); /* frees o */
 void shard_abort(struct shard_out *o);                                        /* NULL is allowed */
 

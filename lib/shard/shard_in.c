@@ -33,7 +33,8 @@ struct shard_in {
     uint64_t segment_start;
     uint64_t n_docs, n_tokens, id_bound; /* of it so far; documents that ended */
     uint32_t n_blocks;
-    struct hash_state *ids_hash, *index_hash;
+    struct shard_sum sum;
+    struct hash_state *index_hash;
     struct shard_block block; /* the header read last */
     uint64_t block_offset;
     bool block_waits; /* its payload is still to be read */
@@ -213,12 +214,12 @@ static int begin_segment(struct shard_in *s, const unsigned char first[16], stru
     size_t len;
     s->n_docs = s->n_tokens = s->id_bound = 0;
     s->n_blocks = 0;
-    hash_free(s->ids_hash);
     hash_free(s->index_hash);
-    s->ids_hash = hash_new();
     s->index_hash = hash_new();
-    if (!s->ids_hash || !s->index_hash)
-        return err_nomem(e, "hashing", 0);
+    if (!s->index_hash)
+        return err_nomem(e, "a checksum", 0);
+    if (shard_sum_init(&s->sum, e) < 0)
+        return -1;
     s->segment = is_first ? &s->head : &s->later;
     own_strings_free(s->segment);
     if (shard_magic_get(first, &len, e) < 0)
@@ -274,7 +275,7 @@ static int check_footer(struct shard_in *s, const unsigned char *p, struct err *
     } part[] = {
         {"number of documents", f.n_docs, s->n_docs},
         {"number of tokens", f.n_tokens, s->n_tokens},
-        {"checksum of the tokens", f.checksum, hash_get64(s->ids_hash)},
+        {"checksum of the tokens", f.checksum, shard_sum_get(&s->sum)},
         {"largest id", f.id_bound, s->id_bound},
         {"length of the segment", f.segment_bytes, in_offset(s->in) - s->segment_start},
         {"offset of the end block", f.end_offset, s->block_offset - s->segment_start},
@@ -327,7 +328,7 @@ static int finish_segment(struct shard_in *s, struct err *e)
         err_set(e, "the index does not fit the blocks");
     if (!same || check_footer(s, foot, e) < 0)
         return at(s, s->block_offset, e);
-    shard_fold_add(&s->fold, s->n_docs, hash_get64(s->ids_hash));
+    shard_fold_add(&s->fold, s->n_docs, shard_sum_get(&s->sum));
     s->before.n_docs += s->n_docs;
     s->before.n_tokens += s->n_tokens;
     if (s->id_bound > s->before.id_bound)
@@ -440,14 +441,13 @@ static uint32_t doc_len(const struct shard_in *s, uint32_t i)
 
 static void hash_block(struct shard_in *s)
 {
-    static const uint32_t mark = SHARD_NO_ID;
     const uint32_t *ids = s->block_ids;
     bool goes_on = s->block.flags & SHARD_GOES_ON;
     for (uint32_t i = 0; i < s->block.n_docs; i++) {
-        shard_hash_ids(s->ids_hash, ids, doc_len(s, i));
+        shard_sum_ids(&s->sum, ids, doc_len(s, i));
         ids += doc_len(s, i);
         if (i < s->block.n_docs - 1 || !goes_on)
-            shard_hash_ids(s->ids_hash, &mark, 1);
+            shard_sum_end_doc(&s->sum);
     }
 }
 
@@ -644,7 +644,7 @@ void shard_close(struct shard_in *s)
     in_close(s->in);
     own_strings_free(&s->head);
     own_strings_free(&s->later);
-    hash_free(s->ids_hash);
+    shard_sum_release(&s->sum);
     hash_free(s->index_hash);
     if (s->z_on)
         inflateEnd(&s->z);

@@ -52,6 +52,8 @@ int shard_head_get(const unsigned char *p, size_t len, struct shard_head *h, uin
 unsigned char *shard_head_put(const struct shard_head *h, uint32_t features, size_t *len,
                               struct err *e);
 
+struct hash_state;
+
 struct shard_block {
     uint32_t type;
     uint8_t codec, flags;
@@ -85,13 +87,24 @@ struct shard_fold {
 void shard_fold_init(struct shard_fold *f);
 void shard_fold_add(struct shard_fold *f, uint64_t n_docs, uint64_t checksum);
 
+/* The checksum of a segment while its documents pass. Short documents are gathered, since a call
+ * of the hash costs more than copying them. */
+struct shard_sum {
+    struct hash_state *hash;
+    uint32_t n;
+    uint32_t some[1024];
+};
+int shard_sum_init(struct shard_sum *c, struct err *e); /* again and again; the first time zeroed */
+void shard_sum_ids(struct shard_sum *c, const uint32_t *ids, size_t n);
+void shard_sum_end_doc(struct shard_sum *c);
+uint64_t shard_sum_get(struct shard_sum *c);
+void shard_sum_release(struct shard_sum *c);
+
 /* n ids from bytes on disk (width 2 or 4) to ids and back; returns the largest id, 0 for none.
  * dst and src do not overlap. */
 uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int width);
 uint32_t shard_ids_put(unsigned char *dst, const uint32_t *src, size_t n, int width);
 bool shard_host_is_le(void);
-struct hash_state;
-void shard_hash_ids(struct hash_state *h, const uint32_t *ids, size_t n);
 uint32_t shard_ids_max(const uint32_t *ids, size_t n);
 
 /* Whether a segment with head h may stand behind one with head first. */

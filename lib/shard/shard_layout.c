@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/hash.h"
 #include "base/le.h"
 #include "base/mem.h"
@@ -283,6 +284,66 @@ void shard_fold_add(struct shard_fold *f, uint64_t n_docs, uint64_t checksum)
     f->any = true;
 }
 
+int shard_sum_init(struct shard_sum *c, struct err *e)
+{
+    hash_free(c->hash);
+    c->n = 0;
+    c->hash = hash_new();
+    return c->hash ? 0 : err_nomem(e, "a checksum", 0);
+}
+
+static void hash_ids(struct hash_state *h, const uint32_t *ids, size_t n)
+{
+    unsigned char bytes[1024];
+    if (shard_host_is_le()) {
+        hash_add(h, ids, n * 4);
+        return;
+    }
+    while (n > 0) {
+        size_t now = n < sizeof bytes / 4 ? n : sizeof bytes / 4;
+        shard_ids_put(bytes, ids, now, 4);
+        hash_add(h, bytes, now * 4);
+        ids += now;
+        n -= now;
+    }
+}
+
+static void sum_flush(struct shard_sum *c)
+{
+    hash_ids(c->hash, c->some, c->n);
+    c->n = 0;
+}
+
+void shard_sum_ids(struct shard_sum *c, const uint32_t *ids, size_t n)
+{
+    if (n >= ARRAY_LEN(c->some) - c->n)
+        sum_flush(c);
+    if (n >= ARRAY_LEN(c->some)) {
+        hash_ids(c->hash, ids, n);
+        return;
+    }
+    memcpy(c->some + c->n, ids, n * 4);
+    c->n += (uint32_t)n;
+}
+
+void shard_sum_end_doc(struct shard_sum *c)
+{
+    static const uint32_t mark = SHARD_NO_ID;
+    shard_sum_ids(c, &mark, 1);
+}
+
+uint64_t shard_sum_get(struct shard_sum *c)
+{
+    sum_flush(c);
+    return hash_get64(c->hash);
+}
+
+void shard_sum_release(struct shard_sum *c)
+{
+    hash_free(c->hash);
+    c->hash = NULL;
+}
+
 bool shard_host_is_le(void)
 {
     const union {
@@ -290,22 +351,6 @@ bool shard_host_is_le(void)
         unsigned char byte[2];
     } one = {1};
     return one.byte[0];
-}
-
-void shard_hash_ids(struct hash_state *h, const uint32_t *ids, size_t n)
-{
-    unsigned char some[1024];
-    if (shard_host_is_le()) {
-        hash_add(h, ids, n * 4);
-        return;
-    }
-    while (n > 0) {
-        size_t now = n < sizeof some / 4 ? n : sizeof some / 4;
-        shard_ids_put(some, ids, now, 4);
-        hash_add(h, some, now * 4);
-        ids += now;
-        n -= now;
-    }
 }
 
 uint32_t shard_ids_max(const uint32_t *ids, size_t n)
@@ -316,10 +361,33 @@ uint32_t shard_ids_max(const uint32_t *ids, size_t n)
     return top;
 }
 
+/* Plain loops over host integers, which compilers turn into vector code. */
+static uint32_t widen(uint32_t *dst, const uint16_t *src, size_t n)
+{
+    uint32_t top = 0;
+    for (size_t i = 0; i < n; i++) {
+        dst[i] = src[i];
+        top = dst[i] > top ? dst[i] : top;
+    }
+    return top;
+}
+
+static uint32_t narrow(uint16_t *dst, const uint32_t *src, size_t n)
+{
+    uint32_t top = 0;
+    for (size_t i = 0; i < n; i++) {
+        dst[i] = (uint16_t)src[i];
+        top = src[i] > top ? src[i] : top;
+    }
+    return top;
+}
+
 uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int width)
 {
     uint32_t top = 0;
-    if (width == 4 && shard_host_is_le()) {
+    if (shard_host_is_le() && width == 2)
+        return widen(dst, (const uint16_t *)(const void *)src, n);
+    if (shard_host_is_le()) {
         memcpy(dst, src, n * 4);
         return shard_ids_max(dst, n);
     }
@@ -333,7 +401,9 @@ uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int wi
 uint32_t shard_ids_put(unsigned char *dst, const uint32_t *src, size_t n, int width)
 {
     uint32_t top = 0;
-    if (width == 4 && shard_host_is_le()) {
+    if (shard_host_is_le() && width == 2)
+        return narrow((uint16_t *)(void *)dst, src, n);
+    if (shard_host_is_le()) {
         memcpy(dst, src, n * 4);
         return shard_ids_max(src, n);
     }

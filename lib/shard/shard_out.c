@@ -31,7 +31,7 @@ struct shard_out {
     uint64_t docs_ended;
     uint32_t top; /* largest id */
     bool any_token;
-    struct hash_state *hash;
+    struct shard_sum sum;
     struct buf index;
     uint32_t n_index;
     z_stream z;
@@ -187,9 +187,10 @@ static int begin(struct shard_out *o, const struct shard_head *h, int flags, str
     o->ids = mem_new(size, 1, e);
     o->weights = mem_new(o->weighted ? size : 0, 1, e);
     o->packed = mem_new(o->deflate ? size + MAX_COLUMNS * SHARD_ALIGN : 0, 1, e);
-    o->hash = hash_new();
-    if (!o->lens || !o->ids || !o->weights || !o->packed || !o->hash)
-        return err_nomem(e, "a block", size);
+    if (!o->lens || !o->ids || !o->weights || !o->packed)
+        return -1;
+    if (shard_sum_init(&o->sum, e) < 0)
+        return -1;
     if (o->deflate) {
         if (deflateInit(&o->z, DEFLATE_LEVEL) != Z_OK)
             return err_nomem(e, "deflate", 0);
@@ -257,7 +258,7 @@ static int add_tokens(struct shard_out *o, const uint32_t *ids, const uint8_t *w
     o->n_tokens += (uint32_t)n;
     o->top = top > o->top ? top : o->top;
     o->any_token = true;
-    shard_hash_ids(o->hash, ids, n);
+    shard_sum_ids(&o->sum, ids, n);
     return 0;
 }
 
@@ -291,8 +292,7 @@ static int part_end(struct shard_out *o, struct err *e)
             return -1;
         open_entry(o);
     }
-    static const uint32_t mark = SHARD_NO_ID;
-    shard_hash_ids(o->hash, &mark, 1);
+    shard_sum_end_doc(&o->sum);
     o->entry_open = o->doc_open = false;
     o->docs_ended++;
     return 0;
@@ -338,12 +338,12 @@ int shard_put(struct shard_out *o, const uint32_t *ids, const uint8_t *weights, 
     return shard_part_end(o, e);
 }
 
-void shard_out_totals(const struct shard_out *o, struct shard_totals *t)
+void shard_out_totals(struct shard_out *o, struct shard_totals *t)
 {
     *t = (struct shard_totals){
         .n_docs = o->docs_ended,
         .n_tokens = o->tokens_before + o->n_tokens,
-        .checksum = hash_get64(o->hash),
+        .checksum = shard_sum_get(&o->sum),
         .id_bound = o->any_token ? (uint64_t)o->top + 1 : 0,
         .n_bytes = out_offset(o->out),
     };
@@ -410,7 +410,7 @@ void shard_abort(struct shard_out *o)
     if (o->z_on)
         deflateEnd(&o->z);
     out_abort(o->out);
-    hash_free(o->hash);
+    shard_sum_release(&o->sum);
     buf_release(&o->index);
     free(o->lens);
     free(o->ids);
