@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/in.h"
-#include "io/json.h"
+#include "io/jscan.h"
 #include "io/out.h"
 
 const char *const on_error_words[] = {"stop", "skip", "replace", NULL};
@@ -229,56 +229,56 @@ static int make_valid(const struct docs_opt *o, const char **p, size_t *n, struc
     return 1;
 }
 
-static const char *type_name(enum json_type t)
+static const char *type_name(enum jscan_type t)
 {
     switch (t) {
-    case JSON_OBJECT:
+    case JSCAN_OBJECT:
         return "an object";
-    case JSON_ARRAY:
+    case JSCAN_ARRAY:
         return "an array";
-    case JSON_STRING:
+    case JSCAN_STRING:
         return "a string";
-    case JSON_NUMBER:
+    case JSCAN_NUMBER:
         return "a number";
-    case JSON_NULL:
+    case JSCAN_NULL:
         return "null";
     default:
         return "true or false";
     }
 }
 
-static int not_json(const struct json *j, const char *hint, struct err *e)
+static int not_json(const struct jscan *j, const char *hint, struct err *e)
 {
     return err_set(e, "not JSON: at byte %zu: %s%s", j->pos, j->error, hint), 0;
 }
 
 /* Finds the value of key in the object j, the last where there are several; *text is left at it.
  * 1, or 0 with what is wrong with the record. */
-static int find_text(struct json *j, const char *key, const char *hint, struct json *text,
+static int find_text(struct jscan *j, const char *key, const char *hint, struct jscan *text,
                      struct err *e)
 {
-    enum json_type found = JSON_EOF, t = json_next(j);
+    enum jscan_type found = JSCAN_EOF, t = jscan_next(j);
     if (t < 0)
         return not_json(j, hint, e);
-    if (t != JSON_OBJECT)
+    if (t != JSCAN_OBJECT)
         return err_set(e, "the record is %s, not an object%s", type_name(t), hint), 0;
-    while ((t = json_next(j)) == JSON_KEY) {
-        bool wanted = json_key_is(j, key);
-        t = json_next(j);
+    while ((t = jscan_next(j)) == JSCAN_KEY) {
+        bool wanted = jscan_key_is(j, key);
+        t = jscan_next(j);
         if (t < 0)
             break;
         if (wanted) {
             found = t;
             *text = *j;
         }
-        if (json_skip(j) < 0)
+        if (jscan_skip(j) < 0)
             break;
     }
-    if (j->error || json_next(j) != JSON_EOF)
+    if (j->error || jscan_next(j) != JSCAN_EOF)
         return not_json(j, hint, e);
-    if (found == JSON_EOF)
+    if (found == JSCAN_EOF)
         return err_set(e, "the record has no \"%s\" (--key K names another field)", key), 0;
-    if (found != JSON_STRING)
+    if (found != JSCAN_STRING)
         return err_set(e, "\"%s\" is %s, not a string", key, type_name(found)), 0;
     return 1;
 }
@@ -288,11 +288,11 @@ static int find_text(struct json *j, const char *key, const char *hint, struct j
 static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *scratch,
                         bool *replaced, struct err *e)
 {
-    struct json j, text;
+    struct jscan j, text;
     int r = make_valid(o, &rec->raw, &rec->raw_len, scratch, replaced, e);
     if (r <= 0)
         return r;
-    json_init(&j, rec->raw, rec->raw_len);
+    jscan_init(&j, rec->raw, rec->raw_len);
     j.utf8_ok = true;
     bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
     const char *hint =
@@ -313,7 +313,7 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
         text.str = scratch->s + raw_at + (text.str - rec->raw);
         rec->raw = scratch->s + raw_at;
     }
-    if (json_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
+    if (jscan_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
         return -1;
     rec->text = scratch->s + at;
     rec->len = scratch->len - at;

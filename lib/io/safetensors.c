@@ -15,7 +15,7 @@
 #include "base/sys.h"
 #include "base/utf8.h"
 #include "io/in.h"
-#include "io/json.h"
+#include "io/jscan.h"
 
 static const uint64_t max_header = 100u << 20; /* the reference implementation's limit */
 
@@ -41,7 +41,7 @@ struct st {
 struct reader {
     struct st *st;
     const char *path;
-    struct json j;
+    struct jscan j;
     struct buf scratch;
     const unsigned char *data; /* behind the header */
     uint64_t n_data;
@@ -53,10 +53,10 @@ static int header_error(const struct reader *r, const char *why, struct err *e)
     return err_set(e, "%s: at byte %zu: %s", r->path, r->j.pos + 8, why);
 }
 
-static int next(struct reader *r, enum json_type wanted, const char *why, struct err *e)
+static int next(struct reader *r, enum jscan_type wanted, const char *why, struct err *e)
 {
-    enum json_type t = json_next(&r->j);
-    if (t == JSON_ERROR)
+    enum jscan_type t = jscan_next(&r->j);
+    if (t == JSCAN_ERROR)
         return header_error(r, r->j.error, e);
     return t == wanted ? 0 : header_error(r, why, e);
 }
@@ -65,7 +65,7 @@ static int next(struct reader *r, enum json_type wanted, const char *why, struct
 static int take_string(struct reader *r, struct err *e)
 {
     buf_clear(&r->scratch);
-    if (json_string(&r->j, false, &r->scratch, e) < 0)
+    if (jscan_string(&r->j, false, &r->scratch, e) < 0)
         return -1;
     if (memchr(r->scratch.s, 0, r->scratch.len))
         return header_error(r, "a NUL in a name", e);
@@ -75,26 +75,26 @@ static int take_string(struct reader *r, struct err *e)
 /* An array of at most max whole numbers. */
 static int take_numbers(struct reader *r, uint64_t *v, int max, int *n, struct err *e)
 {
-    enum json_type t;
+    enum jscan_type t;
     *n = 0;
-    if (next(r, JSON_ARRAY, "an array is missing", e) < 0)
+    if (next(r, JSCAN_ARRAY, "an array is missing", e) < 0)
         return -1;
-    while ((t = json_next(&r->j)) == JSON_NUMBER) {
+    while ((t = jscan_next(&r->j)) == JSCAN_NUMBER) {
         int64_t x;
         if (*n == max)
             return header_error(r, "the array is too long", e);
-        if (json_int(&r->j, &x) < 0 || x < 0)
+        if (jscan_int(&r->j, &x) < 0 || x < 0)
             return header_error(r, "the number is not a whole one that fits 63 bits", e);
         v[(*n)++] = (uint64_t)x;
     }
-    if (t != JSON_END)
+    if (t != JSCAN_END)
         return header_error(r, t < 0 ? r->j.error : "a number is missing", e);
     return 0;
 }
 
 static int take_dtype(struct reader *r, struct st_tensor *t, struct err *e)
 {
-    if (next(r, JSON_STRING, "the dtype is not a string", e) < 0 || take_string(r, e) < 0)
+    if (next(r, JSCAN_STRING, "the dtype is not a string", e) < 0 || take_string(r, e) < 0)
         return -1;
     for (int i = 0; i < ST_N; i++) {
         if (!strcmp(r->scratch.s, st_dtype_name[i])) {
@@ -141,29 +141,29 @@ static int take_tensor(struct reader *r, struct err *e)
     struct st_tensor t = {.n_dim = 0};
     uint64_t range[2];
     int n_range = 0;
-    enum json_type k;
+    enum jscan_type k;
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
     unsigned seen = 0;
     t.name = arena_dup(&s->names, r->scratch.s, r->scratch.len, e);
-    if (!t.name || next(r, JSON_OBJECT, "the tensor's entry is not an object", e) < 0)
+    if (!t.name || next(r, JSCAN_OBJECT, "the tensor's entry is not an object", e) < 0)
         return -1;
-    while ((k = json_next(&r->j)) == JSON_KEY) {
-        unsigned field = json_key_is(&r->j, "dtype")          ? DTYPE
-                         : json_key_is(&r->j, "shape")        ? SHAPE
-                         : json_key_is(&r->j, "data_offsets") ? OFFSETS
-                                                              : 0;
-        int rc = field == DTYPE         ? take_dtype(r, &t, e)
-                 : field == SHAPE       ? take_numbers(r, t.shape, ST_MAX_DIM, &t.n_dim, e)
-                 : field == OFFSETS     ? take_numbers(r, range, 2, &n_range, e)
-                 : json_skip(&r->j) < 0 ? header_error(r, r->j.error, e)
-                                        : 0;
+    while ((k = jscan_next(&r->j)) == JSCAN_KEY) {
+        unsigned field = jscan_key_is(&r->j, "dtype")          ? DTYPE
+                         : jscan_key_is(&r->j, "shape")        ? SHAPE
+                         : jscan_key_is(&r->j, "data_offsets") ? OFFSETS
+                                                               : 0;
+        int rc = field == DTYPE          ? take_dtype(r, &t, e)
+                 : field == SHAPE        ? take_numbers(r, t.shape, ST_MAX_DIM, &t.n_dim, e)
+                 : field == OFFSETS      ? take_numbers(r, range, 2, &n_range, e)
+                 : jscan_skip(&r->j) < 0 ? header_error(r, r->j.error, e)
+                                         : 0;
         if (rc < 0)
             return -1;
         if (seen & field)
             return header_error(r, "the same field twice", e);
         seen |= field;
     }
-    if (k != JSON_END)
+    if (k != JSCAN_END)
         return header_error(r, r->j.error, e);
     if (seen != ALL || n_range != 2)
         return err_set(e, "%s: tensor '%s' lacks dtype, shape or data_offsets", r->path, t.name);
@@ -177,14 +177,14 @@ static int take_tensor(struct reader *r, struct err *e)
 /* Only strings to strings. */
 static int pass_metadata(struct reader *r, struct err *e)
 {
-    enum json_type t;
-    if (next(r, JSON_OBJECT, "__metadata__ is not an object", e) < 0)
+    enum jscan_type t;
+    if (next(r, JSCAN_OBJECT, "__metadata__ is not an object", e) < 0)
         return -1;
-    while ((t = json_next(&r->j)) == JSON_KEY) {
-        if (next(r, JSON_STRING, "a value in __metadata__ is not a string", e) < 0)
+    while ((t = jscan_next(&r->j)) == JSCAN_KEY) {
+        if (next(r, JSCAN_STRING, "a value in __metadata__ is not a string", e) < 0)
             return -1;
     }
-    return t == JSON_END ? 0 : header_error(r, r->j.error, e);
+    return t == JSCAN_END ? 0 : header_error(r, r->j.error, e);
 }
 
 static int by_place(const void *a, const void *b)
@@ -217,25 +217,25 @@ static int check_cover(const struct reader *r, size_t first, struct err *e)
 
 static int read_header(struct reader *r, struct err *e)
 {
-    enum json_type t;
+    enum jscan_type t;
     size_t first = r->st->n;
     size_t good = utf8_valid(r->j.p, r->j.n);
     r->j.pos = good;
     if (good < r->j.n)
         return header_error(r, "invalid UTF-8 in the header", e);
-    json_init(&r->j, r->j.p, r->j.n);
+    jscan_init(&r->j, r->j.p, r->j.n);
     r->j.utf8_ok = true;
     if (r->j.n == 0 || r->j.p[0] != '{')
         return header_error(r, "the header is not a JSON object; is this a safetensors file?", e);
-    json_next(&r->j);
-    while ((t = json_next(&r->j)) == JSON_KEY) {
+    jscan_next(&r->j);
+    while ((t = jscan_next(&r->j)) == JSCAN_KEY) {
         if (take_string(r, e) < 0)
             return -1;
         int rc = !strcmp(r->scratch.s, "__metadata__") ? pass_metadata(r, e) : take_tensor(r, e);
         if (rc < 0)
             return -1;
     }
-    if (t != JSON_END || json_next(&r->j) != JSON_EOF)
+    if (t != JSCAN_END || jscan_next(&r->j) != JSCAN_EOF)
         return header_error(r, r->j.error, e);
     return check_cover(r, first, e);
 }
@@ -262,7 +262,7 @@ static int add_file(struct st *s, const char *path, struct err *e)
                        " bytes reach beyond the end of the file; is it truncated?",
                        path, n);
     struct reader r = {.st = s, .path = path, .scratch = BUF_INIT};
-    json_init(&r.j, (const char *)m->p + 8, (size_t)n);
+    jscan_init(&r.j, (const char *)m->p + 8, (size_t)n);
     r.data = m->p + 8 + n;
     r.n_data = m->len - 8 - n;
     int rc = read_header(&r, e);
@@ -320,7 +320,7 @@ struct index {
     struct place *v; /* in the order of the weight map */
     size_t n, cap;
     struct arena strings;
-    struct json j;
+    struct jscan j;
     struct buf scratch;
 };
 
@@ -332,7 +332,7 @@ static int index_error(const struct index *x, const char *why, struct err *e)
 static char *index_string(struct index *x, struct err *e)
 {
     buf_clear(&x->scratch);
-    if (json_string(&x->j, false, &x->scratch, e) < 0) {
+    if (jscan_string(&x->j, false, &x->scratch, e) < 0) {
         err_prefix(e, "%s: ", x->path);
         return NULL;
     }
@@ -341,14 +341,14 @@ static char *index_string(struct index *x, struct err *e)
 
 static int read_weight_map(struct index *x, struct err *e)
 {
-    enum json_type t;
-    if (json_next(&x->j) != JSON_OBJECT)
+    enum jscan_type t;
+    if (jscan_next(&x->j) != JSCAN_OBJECT)
         return index_error(x, "weight_map is not an object", e);
-    while ((t = json_next(&x->j)) == JSON_KEY) {
+    while ((t = jscan_next(&x->j)) == JSCAN_KEY) {
         struct place p = {.tensor = index_string(x, e)};
         if (!p.tensor)
             return -1;
-        if (json_next(&x->j) != JSON_STRING)
+        if (jscan_next(&x->j) != JSCAN_STRING)
             return index_error(x, "a file name is missing", e);
         p.file = index_string(x, e);
         if (!p.file)
@@ -359,22 +359,22 @@ static int read_weight_map(struct index *x, struct err *e)
             return -1;
         x->v[x->n++] = p;
     }
-    return t == JSON_END ? 0 : index_error(x, "not an object", e);
+    return t == JSCAN_END ? 0 : index_error(x, "not an object", e);
 }
 
 static int read_index(struct index *x, const char *text, size_t n, struct err *e)
 {
-    enum json_type t;
-    json_init(&x->j, text, n);
-    if (json_next(&x->j) != JSON_OBJECT)
+    enum jscan_type t;
+    jscan_init(&x->j, text, n);
+    if (jscan_next(&x->j) != JSCAN_OBJECT)
         return index_error(x, "not an object", e);
-    while ((t = json_next(&x->j)) == JSON_KEY) {
-        x->n = json_key_is(&x->j, "weight_map") ? 0 : x->n;
-        if (json_key_is(&x->j, "weight_map") ? read_weight_map(x, e) < 0
-                                             : json_skip(&x->j) < 0 && index_error(x, "", e))
+    while ((t = jscan_next(&x->j)) == JSCAN_KEY) {
+        x->n = jscan_key_is(&x->j, "weight_map") ? 0 : x->n;
+        if (jscan_key_is(&x->j, "weight_map") ? read_weight_map(x, e) < 0
+                                              : jscan_skip(&x->j) < 0 && index_error(x, "", e))
             return -1;
     }
-    if (t != JSON_END || json_next(&x->j) != JSON_EOF)
+    if (t != JSCAN_END || jscan_next(&x->j) != JSCAN_EOF)
         return index_error(x, "text follows the object", e);
     if (x->n == 0)
         return err_set(e, "%s: no weight_map with tensors", x->path);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
-#include "io/json.h"
+#include "io/jscan.h"
 
 struct json_ref {
     const unsigned char *s;
@@ -269,37 +269,37 @@ static inline int json_ref(const char *s, size_t n, struct buf *out)
 
 static inline int json_walk(const char *s, size_t n, struct buf *out)
 {
-    struct json j;
+    struct jscan j;
     struct buf text = BUF_INIT;
     bool object[513];
-    enum json_type t;
+    enum jscan_type t;
     int rc = 0;
     buf_clear(out);
-    json_init(&j, s, n);
-    while (rc == 0 && (t = json_next(&j)) != JSON_EOF) {
+    jscan_init(&j, s, n);
+    while (rc == 0 && (t = jscan_next(&j)) != JSCAN_EOF) {
         switch (t) {
-        case JSON_ERROR:
+        case JSCAN_ERROR:
             rc = -1;
             break;
-        case JSON_OBJECT:
-        case JSON_ARRAY:
-            object[j.depth] = t == JSON_OBJECT;
-            buf_putc(out, t == JSON_OBJECT ? '{' : '[', NULL);
+        case JSCAN_OBJECT:
+        case JSCAN_ARRAY:
+            object[j.depth] = t == JSCAN_OBJECT;
+            buf_putc(out, t == JSCAN_OBJECT ? '{' : '[', NULL);
             break;
-        case JSON_END:
+        case JSCAN_END:
             buf_putc(out, object[j.depth + 1] ? '}' : ']', NULL);
             break;
-        case JSON_KEY:
-        case JSON_STRING:
+        case JSCAN_KEY:
+        case JSCAN_STRING:
             buf_clear(&text);
-            rc = json_string(&j, false, &text, NULL);
-            ref_emit(out, t == JSON_KEY ? 'K' : 'S', text.s, text.len);
+            rc = jscan_string(&j, false, &text, NULL);
+            ref_emit(out, t == JSCAN_KEY ? 'K' : 'S', text.s, text.len);
             break;
-        case JSON_NUMBER:
+        case JSCAN_NUMBER:
             ref_emit(out, 'N', j.str, j.len);
             break;
         default:
-            buf_putc(out, t == JSON_TRUE ? 't' : t == JSON_FALSE ? 'f' : 'n', NULL);
+            buf_putc(out, t == JSCAN_TRUE ? 't' : t == JSCAN_FALSE ? 'f' : 'n', NULL);
         }
     }
     buf_release(&text);

@@ -1,5 +1,5 @@
-/* Streaming JSON scanner: see json.h. */
-#include "io/json.h"
+/* Streaming JSON scanner: see jscan.h. */
+#include "io/jscan.h"
 
 #include <float.h>
 #include <string.h>
@@ -14,7 +14,7 @@ enum state { AT_VALUE, AT_FIRST_VALUE, AT_KEY, AT_FIRST_KEY, AFTER_VALUE, FAILED
 
 enum { MAX_DEPTH = 512, BLOCK = 64 };
 
-void json_init(struct json *j, const char *p, size_t n)
+void jscan_init(struct jscan *j, const char *p, size_t n)
 {
     memset(j, 0, sizeof *j);
     j->p = p;
@@ -23,12 +23,12 @@ void json_init(struct json *j, const char *p, size_t n)
         j->pos = 3;
 }
 
-static enum json_type fail_at(struct json *j, size_t pos, const char *why)
+static enum jscan_type fail_at(struct jscan *j, size_t pos, const char *why)
 {
     j->pos = pos;
     j->error = why;
     j->state = FAILED;
-    return JSON_ERROR;
+    return JSCAN_ERROR;
 }
 
 /* Whether a block holds a quote, a backslash or a control character: written so that compilers
@@ -41,7 +41,7 @@ static ALWAYS_INLINE unsigned block_stops(const unsigned char *s)
     return stop;
 }
 
-size_t json_scan_string(const char *s, size_t n)
+size_t jscan_scan_string(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
     const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
@@ -85,13 +85,13 @@ static int32_t hex4(const char *s)
 }
 
 /* From the opening quote at j->pos behind the closing one; sets str, len and escaped. */
-static int scan_string(struct json *j)
+static int scan_string(struct jscan *j)
 {
     const char *p = j->p;
     size_t n = j->n, i = j->pos + 1;
     j->escaped = false;
     for (;;) {
-        i += json_scan_string(p + i, n - i);
+        i += jscan_scan_string(p + i, n - i);
         if (i >= n)
             return (int)fail_at(j, n, "the text ends within a string");
         if (p[i] == '"')
@@ -114,14 +114,14 @@ static int scan_string(struct json *j)
     return 0;
 }
 
-static size_t skip_digits(const struct json *j, size_t i)
+static size_t skip_digits(const struct jscan *j, size_t i)
 {
     while (i < j->n && j->p[i] >= '0' && j->p[i] <= '9')
         i++;
     return i;
 }
 
-static enum json_type scan_number(struct json *j)
+static enum jscan_type scan_number(struct jscan *j)
 {
     const char *p = j->p;
     size_t n = j->n, i = j->pos, from;
@@ -149,10 +149,10 @@ static enum json_type scan_number(struct json *j)
     j->len = i - j->pos;
     j->pos = i;
     j->state = AFTER_VALUE;
-    return JSON_NUMBER;
+    return JSCAN_NUMBER;
 }
 
-static enum json_type scan_word(struct json *j, const char *word, size_t n, enum json_type t)
+static enum jscan_type scan_word(struct jscan *j, const char *word, size_t n, enum jscan_type t)
 {
     if (j->n - j->pos < n || memcmp(j->p + j->pos, word, n) != 0)
         return fail_at(j, j->pos, "not a JSON value");
@@ -161,13 +161,13 @@ static enum json_type scan_word(struct json *j, const char *word, size_t n, enum
     return t;
 }
 
-static bool in_object(const struct json *j)
+static bool in_object(const struct jscan *j)
 {
     int d = j->depth - 1;
     return j->stack[d >> 3] >> (d & 7) & 1;
 }
 
-static enum json_type open_level(struct json *j, bool object)
+static enum jscan_type open_level(struct jscan *j, bool object)
 {
     int d = j->depth;
     if (d >= MAX_DEPTH)
@@ -177,18 +177,18 @@ static enum json_type open_level(struct json *j, bool object)
     j->depth++;
     j->pos++;
     j->state = object ? AT_FIRST_KEY : AT_FIRST_VALUE;
-    return object ? JSON_OBJECT : JSON_ARRAY;
+    return object ? JSCAN_OBJECT : JSCAN_ARRAY;
 }
 
-static enum json_type close_level(struct json *j)
+static enum jscan_type close_level(struct jscan *j)
 {
     j->start = j->pos++;
     j->depth--;
     j->state = AFTER_VALUE;
-    return JSON_END;
+    return JSCAN_END;
 }
 
-static void skip_space(struct json *j)
+static void skip_space(struct jscan *j)
 {
     while (j->pos < j->n) {
         char c = j->p[j->pos];
@@ -198,22 +198,22 @@ static void skip_space(struct json *j)
     }
 }
 
-static enum json_type scan_key(struct json *j)
+static enum jscan_type scan_key(struct jscan *j)
 {
     if (j->p[j->pos] != '"')
         return fail_at(j, j->pos, "a key in quotes is missing");
     j->start = j->pos;
     if (scan_string(j) < 0)
-        return JSON_ERROR;
+        return JSCAN_ERROR;
     skip_space(j);
     if (j->pos == j->n || j->p[j->pos] != ':')
         return fail_at(j, j->pos, "':' is missing after a key");
     j->pos++;
     j->state = AT_VALUE;
-    return JSON_KEY;
+    return JSCAN_KEY;
 }
 
-static enum json_type scan_value(struct json *j)
+static enum jscan_type scan_value(struct jscan *j)
 {
     j->start = j->pos;
     switch (j->p[j->pos]) {
@@ -223,15 +223,15 @@ static enum json_type scan_value(struct json *j)
         return open_level(j, false);
     case '"':
         if (scan_string(j) < 0)
-            return JSON_ERROR;
+            return JSCAN_ERROR;
         j->state = AFTER_VALUE;
-        return JSON_STRING;
+        return JSCAN_STRING;
     case 't':
-        return scan_word(j, "true", 4, JSON_TRUE);
+        return scan_word(j, "true", 4, JSCAN_TRUE);
     case 'f':
-        return scan_word(j, "false", 5, JSON_FALSE);
+        return scan_word(j, "false", 5, JSCAN_FALSE);
     case 'n':
-        return scan_word(j, "null", 4, JSON_NULL);
+        return scan_word(j, "null", 4, JSCAN_NULL);
     case '-':
     case '0':
     case '1':
@@ -250,11 +250,11 @@ static enum json_type scan_value(struct json *j)
 }
 
 /* Behind a value: the end, a comma (then what must follow it), or a closing bracket. */
-static enum json_type after_value(struct json *j)
+static enum jscan_type after_value(struct jscan *j)
 {
     char c = j->pos < j->n ? j->p[j->pos] : 0;
     if (j->depth == 0)
-        return j->pos == j->n ? JSON_EOF : fail_at(j, j->pos, "text follows the value");
+        return j->pos == j->n ? JSCAN_EOF : fail_at(j, j->pos, "text follows the value");
     bool object = in_object(j);
     if (j->pos < j->n && c == (object ? '}' : ']'))
         return close_level(j);
@@ -270,10 +270,10 @@ static enum json_type after_value(struct json *j)
     return object ? scan_key(j) : scan_value(j);
 }
 
-enum json_type json_next(struct json *j)
+enum jscan_type jscan_next(struct jscan *j)
 {
     if (UNLIKELY(j->state == FAILED))
-        return JSON_ERROR;
+        return JSCAN_ERROR;
     skip_space(j);
     if (j->state == AFTER_VALUE)
         return after_value(j);
@@ -291,13 +291,13 @@ enum json_type json_next(struct json *j)
     }
 }
 
-int json_skip(struct json *j)
+int jscan_skip(struct jscan *j)
 {
     if (j->state == AFTER_VALUE)
         return 0;
     int depth = j->state == AT_VALUE ? j->depth : j->depth - 1;
     do {
-        if (json_next(j) <= 0)
+        if (jscan_next(j) <= 0)
             return -1;
     } while (j->depth > depth || j->state != AFTER_VALUE);
     return 0;
@@ -351,7 +351,7 @@ static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
     return 0;
 }
 
-int json_string(const struct json *j, bool replace, struct buf *out, struct err *e)
+int jscan_string(const struct jscan *j, bool replace, struct buf *out, struct err *e)
 {
     size_t good = j->utf8_ok ? j->len : utf8_valid(j->str, j->len);
     if (LIKELY(good == j->len))
@@ -365,7 +365,7 @@ int json_string(const struct json *j, bool replace, struct buf *out, struct err 
     return rc;
 }
 
-bool json_key_is(const struct json *j, const char *name)
+bool jscan_key_is(const struct jscan *j, const char *name)
 {
     size_t n = strlen(name);
     const char *s = j->str, *end = j->str + j->len, *name_end = name + n;
@@ -385,7 +385,7 @@ bool json_key_is(const struct json *j, const char *name)
     return name == name_end;
 }
 
-int json_int(const struct json *j, int64_t *out)
+int jscan_int(const struct jscan *j, int64_t *out)
 {
     const char *s = j->str, *end = s + j->len;
     bool minus = *s == '-';
@@ -400,7 +400,7 @@ int json_int(const struct json *j, int64_t *out)
     return 0;
 }
 
-int json_real(const struct json *j, double *out)
+int jscan_real(const struct jscan *j, double *out)
 {
     struct buf text = BUF_INIT;
     int rc = buf_add(&text, j->str, j->len, NULL);
@@ -410,7 +410,7 @@ int json_real(const struct json *j, double *out)
     return rc;
 }
 
-int json_err(const struct json *j, struct err *e)
+int jscan_err(const struct jscan *j, struct err *e)
 {
     return err_set(e, "at byte %zu: %s", j->pos, j->error ? j->error : "not valid JSON");
 }

@@ -227,13 +227,13 @@ static void test_scan(void)
     char s[N];
     for (size_t n = 0; n <= N; n++) {
         memset(s, 'x', sizeof s);
-        n_off += json_scan_string(s, n) != n;
+        n_off += jscan_scan_string(s, n) != n;
         for (size_t at = 0; at < n; at++) {
             static const char stops[] = {'"', '\\', 0, 0x1f, '\n'};
             s[at] = stops[(at + n) % sizeof stops];
             if (at + 9 < n)
                 s[at + 9] = '"'; /* a second one behind must not matter */
-            n_off += json_scan_string(s, n) != at;
+            n_off += jscan_scan_string(s, n) != at;
             s[at] = 'x';
             if (at + 9 < n)
                 s[at + 9] = 'x';
@@ -244,7 +244,7 @@ static void test_scan(void)
         bool stop = c == '"' || c == '\\' || c < 0x20;
         memset(s, c, sizeof s);
         for (size_t n = 1; n <= N; n += 13)
-            n_off += json_scan_string(s, n) != (stop ? 0 : n);
+            n_off += jscan_scan_string(s, n) != (stop ? 0 : n);
     }
     is_int(n_off, 0, "exactly quote, backslash and controls stop");
 }
@@ -264,11 +264,11 @@ static void test_runs(void)
         buf_puts(&want, run % 3 ? "\n" : "\xe4\xb8\xad\\", NULL);
     }
     buf_puts(&text, "\"", NULL);
-    struct json j;
-    json_init(&j, text.s, text.len);
-    is_int(json_next(&j), JSON_STRING, "a string of runs");
+    struct jscan j;
+    jscan_init(&j, text.s, text.len);
+    is_int(jscan_next(&j), JSCAN_STRING, "a string of runs");
     buf_puts(&got, "before ", NULL);
-    is_int(json_string(&j, false, &got, NULL), 0, "unescaped");
+    is_int(jscan_string(&j, false, &got, NULL), 0, "unescaped");
     ok(got.len == want.len + 7 && !memcmp(got.s, "before ", 7) &&
            !memcmp(got.s + 7, want.s, want.len + 1),
        "its text is appended, with a NUL behind");
@@ -322,33 +322,33 @@ static void test_errors(void)
         {"1ex", 2, "a digit is missing in the exponent"},
     };
     for (size_t i = 0; i < ARRAY_LEN(c); i++) {
-        struct json j;
+        struct jscan j;
         struct err e = {0};
         char want[128];
-        enum json_type t;
-        json_init(&j, c[i].s, strlen(c[i].s));
+        enum jscan_type t;
+        jscan_init(&j, c[i].s, strlen(c[i].s));
         do {
-            t = json_next(&j);
+            t = jscan_next(&j);
         } while (t > 0);
         snprintf(want, sizeof want, "at byte %zu: %s", c[i].pos, c[i].why);
-        is_int(json_err(&j, &e), -1, "an error");
+        is_int(jscan_err(&j, &e), -1, "an error");
         is_str(e.msg, want, "%s", want);
-        is_int(json_next(&j), JSON_ERROR, "and it stays");
+        is_int(jscan_next(&j), JSCAN_ERROR, "and it stays");
     }
 }
 
 static void test_utf8(void)
 {
-    struct json j;
+    struct jscan j;
     struct err e = {0};
     struct buf b = BUF_INIT;
     const char bad_utf8[] = "[\"ab\\n\xc3(\xe2\x82\\u00e9\"]";
-    json_init(&j, bad_utf8, sizeof bad_utf8 - 1);
-    json_next(&j);
-    is_int(json_next(&j), JSON_STRING, "the scanner passes over bad UTF-8");
-    is_int(json_string(&j, false, &b, &e), -1, "taking it is an error");
+    jscan_init(&j, bad_utf8, sizeof bad_utf8 - 1);
+    jscan_next(&j);
+    is_int(jscan_next(&j), JSCAN_STRING, "the scanner passes over bad UTF-8");
+    is_int(jscan_string(&j, false, &b, &e), -1, "taking it is an error");
     is_str(e.msg, "at byte 6: invalid UTF-8", "with its position");
-    is_int(json_string(&j, true, &b, &e), 0, "replacing is not");
+    is_int(jscan_string(&j, true, &b, &e), 0, "replacing is not");
     is_str(b.s, "ab\n\xef\xbf\xbd(\xef\xbf\xbd\xc3\xa9", "one U+FFFD for each broken sequence");
     buf_release(&b);
 }
@@ -357,40 +357,40 @@ static void test_walk(void)
 {
     const char *s = " {\"a\\u0062\\n\": [1, {\"x\": \"}]\"}, \"\\\"\"], \"n\": -12, \"r\": 2.5e1, "
                     "\"big\": 9223372036854775808, \"t\": true} ";
-    struct json j;
+    struct jscan j;
     int64_t i = 0;
     double x = 0;
-    json_init(&j, s, strlen(s));
-    is_int(json_next(&j), JSON_OBJECT, "object");
+    jscan_init(&j, s, strlen(s));
+    is_int(jscan_next(&j), JSCAN_OBJECT, "object");
     is_int(j.start, 1, "its place");
-    is_int(json_next(&j), JSON_KEY, "key");
-    ok(json_key_is(&j, "ab\n"), "its name, unescaped");
-    ok(!json_key_is(&j, "ab"), "a shorter name is another");
-    ok(!json_key_is(&j, "ab\n "), "a longer one too");
-    ok(!json_key_is(&j, ""), "and the empty one");
-    is_int(json_next(&j), JSON_ARRAY, "array");
-    is_int(json_skip(&j), 0, "is passed over");
+    is_int(jscan_next(&j), JSCAN_KEY, "key");
+    ok(jscan_key_is(&j, "ab\n"), "its name, unescaped");
+    ok(!jscan_key_is(&j, "ab"), "a shorter name is another");
+    ok(!jscan_key_is(&j, "ab\n "), "a longer one too");
+    ok(!jscan_key_is(&j, ""), "and the empty one");
+    is_int(jscan_next(&j), JSCAN_ARRAY, "array");
+    is_int(jscan_skip(&j), 0, "is passed over");
     ok(j.pos - j.start <= 2 && s[j.pos - 1] == ']' && s[j.pos] == ',', "to its end");
-    json_next(&j);
-    ok(json_key_is(&j, "n") && !json_key_is(&j, "m") && !json_key_is(&j, "nn"), "plain key");
-    json_next(&j);
-    ok(json_int(&j, &i) == 0 && i == -12, "integer");
-    json_next(&j);
-    json_next(&j);
-    ok(json_int(&j, &i) < 0 && json_real(&j, &x) == 0 && x == 25, "real");
-    is_int(json_skip(&j), 0, "passing over a scalar does nothing");
-    json_next(&j);
-    json_next(&j);
-    ok(json_int(&j, &i) < 0 && json_real(&j, &x) == 0 && x == 9223372036854775808.0,
+    jscan_next(&j);
+    ok(jscan_key_is(&j, "n") && !jscan_key_is(&j, "m") && !jscan_key_is(&j, "nn"), "plain key");
+    jscan_next(&j);
+    ok(jscan_int(&j, &i) == 0 && i == -12, "integer");
+    jscan_next(&j);
+    jscan_next(&j);
+    ok(jscan_int(&j, &i) < 0 && jscan_real(&j, &x) == 0 && x == 25, "real");
+    is_int(jscan_skip(&j), 0, "passing over a scalar does nothing");
+    jscan_next(&j);
+    jscan_next(&j);
+    ok(jscan_int(&j, &i) < 0 && jscan_real(&j, &x) == 0 && x == 9223372036854775808.0,
        "2^63 is no int64");
-    json_next(&j);
-    is_int(json_skip(&j), 0, "passing over the value after a key");
-    is_int(json_next(&j), JSON_END, "end");
-    is_int(json_next(&j), JSON_EOF, "end of the text");
-    is_int(json_next(&j), JSON_EOF, "again");
-    json_init(&j, "[[1,2", 5);
-    json_next(&j);
-    is_int(json_skip(&j), -1, "passing over a truncated value is an error");
+    jscan_next(&j);
+    is_int(jscan_skip(&j), 0, "passing over the value after a key");
+    is_int(jscan_next(&j), JSCAN_END, "end");
+    is_int(jscan_next(&j), JSCAN_EOF, "end of the text");
+    is_int(jscan_next(&j), JSCAN_EOF, "again");
+    jscan_init(&j, "[[1,2", 5);
+    jscan_next(&j);
+    is_int(jscan_skip(&j), -1, "passing over a truncated value is an error");
 }
 
 static void test_numbers(void)
@@ -410,23 +410,23 @@ static void test_numbers(void)
         {"1.0", -1, 0},
         {"1e2", -1, 0},
     };
-    struct json j;
+    struct jscan j;
     double x;
     for (size_t i = 0; i < ARRAY_LEN(c); i++) {
         int64_t v = 0;
-        json_init(&j, c[i].s, strlen(c[i].s));
-        json_next(&j);
-        ok(json_int(&j, &v) == c[i].rc && v == c[i].v, "integer %s", c[i].s);
+        jscan_init(&j, c[i].s, strlen(c[i].s));
+        jscan_next(&j);
+        ok(jscan_int(&j, &v) == c[i].rc && v == c[i].v, "integer %s", c[i].s);
     }
-    json_init(&j, "1e400", 5);
-    json_next(&j);
-    is_int(json_real(&j, &x), -1, "1e400 is not finite");
-    json_init(&j, "1e-400", 6);
-    json_next(&j);
-    ok(json_real(&j, &x) == 0 && x == 0, "1e-400 is zero");
-    json_init(&j, "0.1", 3);
-    json_next(&j);
-    ok(json_real(&j, &x) == 0 && x == 0.1, "0.1");
+    jscan_init(&j, "1e400", 5);
+    jscan_next(&j);
+    is_int(jscan_real(&j, &x), -1, "1e400 is not finite");
+    jscan_init(&j, "1e-400", 6);
+    jscan_next(&j);
+    ok(jscan_real(&j, &x) == 0 && x == 0, "1e-400 is zero");
+    jscan_init(&j, "0.1", 3);
+    jscan_next(&j);
+    ok(jscan_real(&j, &x) == 0 && x == 0.1, "0.1");
 }
 
 int main(void)
