@@ -12,6 +12,7 @@ enum { PATH_CAP = 4096 };
 /* Where the group of one controller is mounted and which directory of it is ours. */
 struct place {
     bool found, v2;
+    const char *root;
     char mount[PATH_CAP]; /* mount point */
     char group[PATH_CAP]; /* our path below it, "" or "/a/b" */
 };
@@ -29,10 +30,17 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Our group of a v1 controller (or of v2: controller "") as /proc/self/cgroup names it. */
-static bool own_group(const char *controller, char out[PATH_CAP])
+static FILE *open_below(const char *root, const char *path)
 {
-    FILE *f = fopen("/proc/self/cgroup", "r");
+    char full[3 * PATH_CAP];
+    int n = snprintf(full, sizeof full, "%s%s", root, path);
+    return n > 0 && (size_t)n < sizeof full ? fopen(full, "r") : NULL;
+}
+
+/* Our group of a v1 controller (or of v2: controller "") as /proc/self/cgroup names it. */
+static bool own_group(const char *root, const char *controller, char out[PATH_CAP])
+{
+    FILE *f = open_below(root, "/proc/self/cgroup");
     char line[PATH_CAP + 256];
     bool found = false;
     while (f && !found && fgets(line, sizeof line, f)) {
@@ -85,10 +93,10 @@ static bool parse_mount(char *line, char **root, char **point, char **type, char
 }
 
 /* The mount may show only a part of the tree (a container's): its root is cut off our path. */
-static void set_place(struct place *pl, const char *root, const char *point, const char *group)
+static void set_place(struct place *pl, const char *part, const char *point, const char *group)
 {
-    size_t n = strcmp(root, "/") == 0 ? 0 : strlen(root);
-    if (strncmp(group, root, n) != 0)
+    size_t n = strcmp(part, "/") == 0 ? 0 : strlen(part);
+    if (strncmp(group, part, n) != 0)
         group = "";
     else
         group += n;
@@ -97,20 +105,20 @@ static void set_place(struct place *pl, const char *root, const char *point, con
     pl->found = true;
 }
 
-static void find_place(const char *controller, bool v2, struct place *pl)
+static void find_place(const char *root, const char *controller, bool v2, struct place *pl)
 {
     char group[PATH_CAP], line[3 * PATH_CAP];
-    *pl = (struct place){.v2 = v2};
-    if (!own_group(v2 ? "" : controller, group))
+    *pl = (struct place){.v2 = v2, .root = root};
+    if (!own_group(root, v2 ? "" : controller, group))
         return;
-    FILE *f = fopen("/proc/self/mountinfo", "r");
+    FILE *f = open_below(root, "/proc/self/mountinfo");
     while (f && !pl->found && fgets(line, sizeof line, f)) {
-        char *root, *point, *type, *super;
-        if (!parse_mount(line, &root, &point, &type, &super))
+        char *part, *point, *type, *super;
+        if (!parse_mount(line, &part, &point, &type, &super))
             continue;
         if (v2 ? strcmp(type, "cgroup2") == 0
                : strcmp(type, "cgroup") == 0 && has_word(super, controller))
-            set_place(pl, root, point, group);
+            set_place(pl, part, point, group);
     }
     if (f)
         fclose(f);
@@ -120,7 +128,7 @@ static FILE *open_file(const struct place *pl, const char *name)
 {
     char path[2 * PATH_CAP + 64];
     snprintf(path, sizeof path, "%s%s/%s", pl->mount, pl->group, name);
-    return fopen(path, "r");
+    return open_below(pl->root, path);
 }
 
 /* The first number of a file; UINT64_MAX for "max" or no file. */
@@ -178,12 +186,12 @@ static uint64_t mem_left(struct place *pl)
     return least;
 }
 
-uint64_t cgroup_mem_available(void)
+uint64_t cgroup_mem_available(const char *root)
 {
     uint64_t least = UINT64_MAX;
     for (int v2 = 0; v2 < 2; v2++) {
         struct place pl;
-        find_place("memory", v2, &pl);
+        find_place(root, "memory", v2, &pl);
         uint64_t left = pl.found ? mem_left(&pl) : UINT64_MAX;
         if (left < least)
             least = left;
@@ -207,12 +215,12 @@ static double quota_here(const struct place *pl)
     return n >= 1 && quota > 0 && period > 0 ? quota / period : 0;
 }
 
-double cgroup_cpu_quota(void)
+double cgroup_cpu_quota(const char *root)
 {
     double least = 0;
     for (int v2 = 0; v2 < 2; v2++) {
         struct place pl;
-        find_place("cpu", v2, &pl);
+        find_place(root, "cpu", v2, &pl);
         if (!pl.found)
             continue;
         do {

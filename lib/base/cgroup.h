@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /* Bytes left under the tightest memory limit on the way up to the root, page cache that can be
- * dropped counted as free; UINT64_MAX: no limit. */
-uint64_t cgroup_mem_available(void);
+ * dropped counted as free; UINT64_MAX: no limit. root stands before every path: "" but in tests. */
+uint64_t cgroup_mem_available(const char *root);
 /* Processors' worth of time that the tightest quota allows; 0: no quota. */
-double cgroup_cpu_quota(void);
+double cgroup_cpu_quota(const char *root);
 
 #endif

@@ -1,7 +1,7 @@
 /* Numbers from text and to text. */
 #include "base/num.h"
 
-#include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -287,13 +287,17 @@ static bool reads_back(const char *digits, int exp10, double v, bool single)
     return single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
 }
 
-/* The fewest digits that read back. Below a power of two neighbours are closer than above, so
- * where the nearest n digits fail there the next number up may still do. */
+/* The fewest digits that read back. Up to DBL_DIG (FLT_DIG) of them are told apart by every normal
+ * value, so there the shortest is the nearest with its zeros cut off; beyond, and for subnormals,
+ * each length is tried. Below a power of two neighbours are closer than above, so where the
+ * nearest n digits fail there the next number up may still do. */
 static void shortest(char *digits, double v, bool single, int *exp10)
 {
-    for (int n = 1;; n++) {
+    bool normal = v >= (single ? (double)FLT_MIN : DBL_MIN);
+    int most = single ? 9 : 17;
+    for (int n = !normal ? 1 : single ? FLT_DIG : DBL_DIG;; n++) {
         digits_of(digits, v, n, exp10);
-        if (n >= (single ? 9 : 17) || reads_back(digits, *exp10, v, single))
+        if (n >= most || reads_back(digits, *exp10, v, single))
             return;
         char up[40];
         int up_exp = *exp10;

@@ -168,7 +168,7 @@ uint64_t sys_mem_available(void)
 {
     uint64_t kib = proc_number("/proc/meminfo", "MemAvailable:");
     uint64_t least = kib == UINT64_MAX ? kib : kib * 1024;
-    uint64_t more[] = {address_space_left(), cgroup_mem_available()};
+    uint64_t more[] = {address_space_left(), cgroup_mem_available("")};
     for (int i = 0; i < 2; i++)
         if (more[i] < least)
             least = more[i];
@@ -178,8 +178,18 @@ uint64_t sys_mem_available(void)
 uint64_t sys_disk_available(const char *path)
 {
     struct statvfs s;
-    if (statvfs(path, &s) < 0)
+    char up[4096];
+    if ((size_t)snprintf(up, sizeof up, "%s", path) >= sizeof up)
         return UINT64_MAX;
+    while (statvfs(up, &s) < 0) { /* what is to be made: ask where it will lie */
+        char *slash = strrchr(up, '/');
+        if (errno != ENOENT || strcmp(up, ".") == 0)
+            return UINT64_MAX;
+        if (!slash)
+            memcpy(up, ".", 2);
+        else
+            slash[slash == up && slash[1] != '\0'] = '\0';
+    }
     return (uint64_t)s.f_bavail * (s.f_frsize ? s.f_frsize : s.f_bsize);
 }
 
@@ -224,7 +234,7 @@ int sys_n_cpu(void)
     int n = affinity();
     if (n <= 0)
         n = online > 0 ? (int)online : 1;
-    double quota = cgroup_cpu_quota();
+    double quota = cgroup_cpu_quota("");
     if (quota > 0 && quota < n)
         n = quota <= 1 ? 1 : (int)(quota + 0.999); /* 1.5 processors' worth keep two busy */
     return n;

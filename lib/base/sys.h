@@ -30,7 +30,8 @@ void sys_unlock(int fd);
 /* Bytes that this process may still take: the least of free memory, RLIMIT_AS and the limits of
  * its cgroup (v1 and v2). UINT64_MAX if not known. */
 uint64_t sys_mem_available(void);
-/* Bytes free for this user on the file system that holds path. UINT64_MAX if not known. */
+/* Bytes free for this user on the file system that holds path, or will hold it: path need not
+ * exist. UINT64_MAX if not known. */
 uint64_t sys_disk_available(const char *path);
 uint64_t sys_max_rss(void); /* peak resident bytes of this process */
 int sys_n_cpu(void);        /* processors this process may run on (affinity, cgroup quota) */
