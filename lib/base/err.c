@@ -163,12 +163,11 @@ void err_clear(struct err *e)
 
 void bug_die(const char *file, int line, const char *fmt, ...)
 {
+    char what[RAW_MAX];
     va_list ap;
-    fflush(stdout);
-    fprintf(stderr, "bug at %s:%d: ", file, line);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    fprintf(stderr, "bug at %s:%d: %s\n", file, line, what);
     abort();
 }
