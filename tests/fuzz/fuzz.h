@@ -4,7 +4,7 @@
  *     int fuzz_one(const uint8_t *p, size_t n);       returns 0; asserts what must hold
  *
  * `make fuzz` links it with libFuzzer. Otherwise it is a program that takes files and directories
- * and runs each file as it is, cut at 64 places and with 512 bits flipped: tests/cmd/fuzz.t.
+ * and runs each file as it is, cut at 32 places and with 128 bits flipped: tests/cmd/fuzz.t.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -66,9 +66,9 @@ static void fuzz_variants(uint8_t *p, size_t n)
 {
     uint32_t x = 1;
     fuzz_exact(p, n);
-    for (size_t i = 0; i < 64 && i < n; i++)
-        fuzz_exact(p, n * i / 64);
-    for (int i = 0; i < 512 && n; i++) {
+    for (size_t i = 0; i < 32 && i < n; i++)
+        fuzz_exact(p, n * i / 32);
+    for (int i = 0; i < 128 && n; i++) {
         x = x * 1664525u + 1013904223u;
         /* every other one near the start, where headers are */
         size_t range = i % 2 && n > 256 ? 256 : n, at = (x >> 8) % range;
