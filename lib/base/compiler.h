@@ -21,6 +21,49 @@
 #define CKD_MUL(out, a, b) __builtin_mul_overflow((a), (b), (out))
 #define CKD_ADD(out, a, b) __builtin_add_overflow((a), (b), (out))
 
+/* A vector of n_bytes of `type` with the operators of C, lane by lane; a comparison gives 0 or -1.
+ */
+#define VECTOR(type, n_bytes)   type __attribute__((vector_size(n_bytes)))
+#define VECTOR_CONVERT(v, type) __builtin_convertvector((v), type)
+
+/* To the processor, while waiting for another thread. */
+#if defined(__x86_64__) || defined(__i386__)
+#    define CPU_RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#    define CPU_RELAX() __asm__ volatile("yield" ::: "memory")
+#else
+#    define CPU_RELAX() ((void)0)
+#endif
+
+/* Denormal inputs and results become zero in the calling thread, where the processor has such a
+ * mode; returns what fpu_restore() takes to undo it. */
+static inline unsigned long fpu_flush_denormals(void)
+{
+#if defined(__x86_64__)
+    unsigned old = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(old | 0x8040); /* FTZ, DAZ */
+    return old;
+#elif defined(__aarch64__)
+    unsigned long old;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+    __asm__ volatile("msr fpcr, %0" ::"r"(old | 1ul << 24)); /* FZ */
+    return old;
+#else
+    return 0;
+#endif
+}
+
+static inline void fpu_restore(unsigned long old)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)old);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" ::"r"(old));
+#else
+    (void)old;
+#endif
+}
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -59,7 +59,7 @@ struct adamw {
     float beta1, beta2, eps;
     float decay;     /* 1 - lr·weight_decay; 1 for parameters without decay */
     float step_size; /* lr / (1 - β1^t) */
-    float v_scale;   /* √(1 - β2^t) */
+    float v_scale;   /* 1 / √(1 - β2^t) */
     float g_scale;   /* g is multiplied by it first: clipping, 1 / number of tokens */
 };
 /* t counts from 1. */
@@ -74,7 +74,7 @@ struct ops {
     void (*add_scaled)(float *y, float a, const float *x, size_t n); /* y = fma(a, x, y) */
     void (*scale)(float *y, float a, const float *x, size_t n);      /* y = a * x */
     void (*clamp)(float *y, const float *x, float limit, size_t n);  /* to [-limit, limit] */
-    void (*exp)(float *y, const float *x, size_t n);                 /* ≤ 2 ulp; 0 below -103 */
+    void (*exp)(float *y, const float *x, size_t n);                 /* 0 where that is denormal */
     void (*softcap)(float *y, const float *x, float cap, size_t n);  /* cap·tanh(x / cap) */
     void (*softcap_grad)(float *dx, const float *y, const float *dy, float cap,
                          size_t n); /* from the output: dy·(1 - (y/cap)²) */
@@ -102,21 +102,19 @@ struct ops {
                  int n_rows); /* w or b NULL: 1, 0. mean (unused if rms), rstd: may be NULL.
                                  y may overlap x exactly */
     /* dx (+)= the gradient, dw[d] += and db[d] += this tile's share (each may be NULL): give each
-     * tile of OPS_SUM_ROWS rows zeroed vectors of its own and add them up by sum_parts.
+     * tile of OPS_SUM_ROWS rows zeroed vectors of its own and add these up by sum_rows.
      * dx may overlap dy exactly. */
     void (*norm_grad)(const struct norm *s, float *dx, int lddx, bool add, const float *dy,
                       int lddy, const float *x, int ldx, const float *w, const float *mean,
                       const float *rstd, float *dw, float *db, int n_rows);
-    /* sum[d] += the column sums of these rows (bias gradients); tiles as above */
+    /* sum[d] += x[0][0..d) + x[1][0..d) ... in this order (bias gradients; tiles as above) */
     void (*sum_rows)(float *sum, const float *x, int ldx, int d, int n_rows);
-    /* sum[d] += part[0][0..d) + part[1][0..d) ..., in this order; parts ldp apart */
-    void (*sum_parts)(float *sum, const float *part, int ldp, int d, int n_parts);
     /* Rotates n_head vectors of head_dim per row, in place: pairs (i, i + n_rot/2) of the first
      * n_rot elements by the angle whose cosine and sine are at [pos[r]][i] of the tables (n_rot/2
      * a row; rope_table makes them); the others stay. RoFormer (Su 2021) in GPT-NeoX's layout,
      * as Hugging Face stores weights. inverse: by minus the angle, which is the gradient. */
-    void (*rope)(float *x, int ldx, int n_head, int head_dim, int n_rot, const float *cos,
-                 const float *sin, const int32_t *pos, bool inverse, int n_rows);
+    void (*rope)(float *x, int ldx, int n_head, int head_dim, int n_rot, const float *cos_,
+                 const float *sin_, const int32_t *pos, bool inverse, int n_rows);
     /* y = x·scale where kept, else 0. Row r has row number row0 + r of sequence seq. Its own
      * gradient. y may overlap x exactly. */
     void (*dropout)(const struct dropout *d, float *y, int ldy, const float *x, int ldx, int n_col,
@@ -153,7 +151,7 @@ void embed_grad(const struct ops *k, float *dw, int lddw, const float *dy, int l
 
 /* cos and sin [n_pos][n_freq] of positions pos0...: the angle pos·freq[i] is rounded to f32 before
  * the cosine is taken, as the reference does; times scale (attention factor; 1). */
-void rope_table(float *cos, float *sin, const float *freq, int n_freq, int pos0, int n_pos,
+void rope_table(float *cos_, float *sin_, const float *freq, int n_freq, int pos0, int n_pos,
                 float scale);
 
 #endif

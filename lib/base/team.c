@@ -1,0 +1,83 @@
+/* A team of threads over one OpenMP region; see team.h. */
+#include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/bug.h"
+#include "base/compiler.h"
+#include "base/team.h"
+
+/* Turns of the waiting loop before a thread sleeps: a few tens of microseconds. */
+#define SPIN 2000
+
+/* The counters that every thread writes have cache lines of their own. */
+struct team {
+    _Alignas(64) atomic_uint_least32_t phase; /* barriers completed */
+    atomic_int n_asleep;
+    int spin;
+    _Alignas(64) atomic_int n_arrived;
+    _Alignas(64) atomic_int_least64_t next_tile;
+    _Alignas(64) pthread_mutex_t lock;
+    pthread_cond_t wake;
+};
+
+static void enter(struct team *t, void (*pass)(struct worker *w, void *arg), void *arg)
+{
+    struct worker w = {.team = t, .tid = omp_get_thread_num(), .n = omp_get_num_threads()};
+    /* A library called from a pass that asks how many threads it may use hears: one. It changes
+     * this thread's setting inside the region alone. */
+    omp_set_num_threads(1);
+    unsigned long fpu = fpu_flush_denormals();
+    pass(&w, arg);
+    fpu_restore(fpu);
+}
+
+void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg)
+{
+    struct team t = {.spin = n_threads > omp_get_num_procs() ? 0 : SPIN};
+    if (n_threads < 1 || pthread_mutex_init(&t.lock, NULL) || pthread_cond_init(&t.wake, NULL))
+        BUG("cannot set up a team of %d threads", n_threads);
+#pragma omp parallel num_threads(n_threads)
+    enter(&t, pass, arg);
+    pthread_cond_destroy(&t.wake);
+    pthread_mutex_destroy(&t.lock);
+}
+
+static void sleep_until_phase_ends(struct team *t, uint32_t phase)
+{
+    pthread_mutex_lock(&t->lock);
+    /* Either we see the new phase below, or the last thread sees us asleep and takes the lock. */
+    atomic_fetch_add(&t->n_asleep, 1);
+    while (atomic_load(&t->phase) == phase)
+        pthread_cond_wait(&t->wake, &t->lock);
+    atomic_fetch_sub(&t->n_asleep, 1);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void team_barrier(struct worker *w)
+{
+    struct team *t = w->team;
+    uint32_t phase = w->phase++;
+    if (atomic_fetch_add(&t->n_arrived, 1) == w->n - 1) {
+        atomic_store_explicit(&t->n_arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&t->next_tile, 0, memory_order_relaxed);
+        atomic_store(&t->phase, phase + 1);
+        if (atomic_load(&t->n_asleep) > 0) {
+            pthread_mutex_lock(&t->lock);
+            pthread_cond_broadcast(&t->wake);
+            pthread_mutex_unlock(&t->lock);
+        }
+        return;
+    }
+    for (int i = 0; i < t->spin; i++) {
+        if (atomic_load_explicit(&t->phase, memory_order_acquire) != phase)
+            return;
+        CPU_RELAX();
+    }
+    sleep_until_phase_ends(t, phase);
+}
+
+bool team_next(struct worker *w, int64_t n, int64_t *i)
+{
+    *i = atomic_fetch_add_explicit(&w->team->next_tile, 1, memory_order_relaxed);
+    return *i < n;
+}

@@ -1,0 +1,260 @@
+/* Matrix products: choice of the backend, tiles, rounding to bf16, what follows each tile. */
+#include <string.h>
+#include "base/bug.h"
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "kern/gemm_int.h"
+
+const char *const gemm_backend_words[] = {"ref", "openblas", "own", NULL};
+const char *const gemm_dtype_words[] = {"f32", "bf16", NULL};
+
+struct gemm_weight {
+    const float *w;
+    float *rounded; /* NULL: w is read in place */
+    int n, k;
+    enum gemm_backend backend;
+    enum gemm_dtype dtype;
+};
+
+/* Floats that a thread rounds or copies at a time. */
+#define STRETCH 65536
+
+static size_t times(int a, int b)
+{
+    return (size_t)a * (size_t)b;
+}
+
+/* ---- backends */
+
+const struct gemm_kernels *gemm_ref_for(enum isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == ISA_AVX512 || isa == ISA_AVX512BF16)
+        return &gemm_ref_avx512;
+    if (isa == ISA_AVX2)
+        return &gemm_ref_avx2;
+#endif
+    (void)isa;
+    return &gemm_ref_portable;
+}
+
+int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
+{
+    (void)t;
+    if (b == GEMM_OWN)
+        return err_usage(e, "--gemm own: this build has no kernels of its own; "
+                            "use openblas or ref");
+#if !defined(HAVE_OPENBLAS)
+    if (b == GEMM_OPENBLAS)
+        return err_usage(e, "--gemm openblas: this build is without OpenBLAS; use ref");
+#endif
+    return 0;
+}
+
+enum gemm_backend gemm_backend_default(void)
+{
+#if defined(HAVE_OPENBLAS)
+    return GEMM_OPENBLAS;
+#else
+    return GEMM_REF;
+#endif
+}
+
+static const struct gemm_kernels *kernels(enum gemm_backend b)
+{
+    enum isa isa = ISA_PORTABLE;
+    struct err e = {0};
+    switch (b) {
+    case GEMM_REF:
+        if (cpu_isa(&isa, &e) < 0)
+            isa = ISA_PORTABLE;
+        return gemm_ref_for(isa);
+    case GEMM_OPENBLAS:
+#if defined(HAVE_OPENBLAS)
+        return &gemm_openblas;
+#endif
+    case GEMM_OWN:
+        break;
+    }
+    BUG("gemm backend %d was not checked", (int)b);
+}
+
+/* ---- weights */
+
+size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad)
+{
+    (void)b, (void)with_dgrad;
+    return t == GEMM_F32 ? 0 : times(n, k) * sizeof(float);
+}
+
+struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_backend b,
+                                    enum gemm_dtype t, bool with_dgrad, struct err *e)
+{
+    struct gemm_weight *g = mem_new(1, sizeof *g, e);
+    if (!g)
+        return NULL;
+    *g = (struct gemm_weight){.w = w, .n = n, .k = k, .backend = b, .dtype = t};
+    size_t n_bytes = gemm_weight_bytes(n, k, b, t, with_dgrad);
+    if (n_bytes && !(g->rounded = sys_pages(n_bytes, e))) {
+        free(g);
+        return NULL;
+    }
+    return g;
+}
+
+void gemm_weight_free(struct gemm_weight *g)
+{
+    if (!g)
+        return;
+    if (g->rounded)
+        sys_pages_free(g->rounded, times(g->n, g->k) * sizeof(float));
+    free(g);
+}
+
+static int64_t n_stretches(size_t n)
+{
+    return (int64_t)((n + STRETCH - 1) / STRETCH);
+}
+
+void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights)
+{
+    const struct ops *ops = ops_get();
+    int64_t n = 0;
+    for (int i = 0; i < n_weights; i++)
+        n += g[i]->rounded ? n_stretches(times(g[i]->n, g[i]->k)) : 0;
+    int at = 0;
+    int64_t before = 0; /* stretches of the weights before g[at]; tiles come in ascending order */
+    TEAM_FOR(wk, i, n)
+    {
+        for (int64_t own;; before += own, at++) {
+            own = g[at]->rounded ? n_stretches(times(g[at]->n, g[at]->k)) : 0;
+            if (i < before + own)
+                break;
+        }
+        size_t all = times(g[at]->n, g[at]->k), from = (size_t)(i - before) * STRETCH;
+        ops->bf16_round(g[at]->rounded + from, g[at]->w + from,
+                        all - from < STRETCH ? all - from : STRETCH);
+    }
+    team_barrier(wk);
+}
+
+/* ---- activations in bf16 */
+
+static size_t round_up(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+size_t gemm_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k)
+{
+    (void)b;
+    return t == GEMM_F32 ? 0 : (round_up(times(m, n)) + round_up(times(m, k))) * sizeof(float);
+}
+
+/* Rounds x[m, n] (and x2[m, n2]) to rows without gaps; a barrier stands at the end. */
+static void round_rows(struct worker *wk, int m, float *to, const float *x, int n, int ldx,
+                       float *to2, const float *x2, int n2, int ldx2)
+{
+    const struct ops *ops = ops_get();
+    int rows = 1 + STRETCH / 8 / (n + n2);
+    TEAM_FOR(wk, t, (m + rows - 1) / rows)
+    {
+        int end = (int)(t + 1) * rows < m ? (int)(t + 1) * rows : m;
+        for (int r = (int)t * rows; r < end; r++) {
+            ops->bf16_round(to + times(r, n), x + times(r, ldx), (size_t)n);
+            if (to2)
+                ops->bf16_round(to2 + times(r, n2), x2 + times(r, ldx2), (size_t)n2);
+        }
+    }
+    team_barrier(wk);
+}
+
+/* ---- products */
+
+static void finish_tile(const struct gemm_epilogue *ep, float *y, int ldy, int row, int col, int m,
+                        int n)
+{
+    const struct ops *ops = ops_get();
+    for (int r = row; r < row + m; r++) {
+        float *out = y + times(r, ldy) + col;
+        if (ep->bias)
+            ops->add(out, out, ep->bias + col, (size_t)n);
+        if (ep->pre)
+            memcpy(ep->pre + times(r, ep->ldpre) + col, out, (size_t)n * sizeof *out);
+        if (ep->act != ACT_NONE)
+            ops->act(ep->act, out, out, (size_t)n);
+        if (ep->residual)
+            ops->add(out, out, ep->residual + times(r, ep->ldr) + col, (size_t)n);
+    }
+}
+
+static void product(struct worker *wk, enum gemm_backend backend, enum gemm_kind kind, int m, int n,
+                    int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc,
+                    bool add, const struct gemm_epilogue *ep)
+{
+    const struct gemm_kernels *kn = kernels(backend);
+    int tm, tn;
+    kn->cut(kind, m, n, k, &tm, &tn);
+    int across = (n + tn - 1) / tn, down = (m + tm - 1) / tm;
+    TEAM_FOR(wk, t, (int64_t)across * down)
+    {
+        int i = (int)(t % down) * tm, j = (int)(t / down) * tn;
+        int rows = m - i < tm ? m - i : tm, cols = n - j < tn ? n - j : tn;
+        kn->tile(kind, rows, cols, k, kind == GEMM_TN ? a + i : a + times(i, lda), lda,
+                 kind == GEMM_NT ? b + times(j, ldb) : b + j, ldb, c + times(i, ldc) + j, ldc, add);
+        if (ep)
+            finish_tile(ep, c, ldc, i, j, rows, cols);
+    }
+    team_barrier(wk);
+}
+
+void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const float *x, int ldx,
+                  float *y, int ldy, const struct gemm_epilogue *ep, void *scratch)
+{
+    struct gemm_epilogue rest = {0};
+    bool add = false, more = false;
+    if (ep) {
+        rest = *ep;
+        add = ep->accumulate;
+        if (ep->residual == y && !add && ep->act == ACT_NONE && !ep->pre) {
+            add = true;
+            rest.residual = NULL;
+        }
+        if (add && (rest.act != ACT_NONE || rest.pre || rest.residual == y))
+            BUG("an activation cannot follow a sum that accumulates");
+        more = rest.bias || rest.pre || rest.act != ACT_NONE || rest.residual;
+    }
+    if (g->dtype == GEMM_BF16) {
+        round_rows(wk, m, scratch, x, g->k, ldx, NULL, NULL, 0, 0);
+        x = scratch;
+        ldx = g->k;
+    }
+    product(wk, g->backend, GEMM_NT, m, g->n, g->k, x, ldx, g->rounded ? g->rounded : g->w, g->k, y,
+            ldy, add, more ? &rest : NULL);
+}
+
+void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
+                float *dx, int lddx, bool accumulate, void *scratch)
+{
+    if (g->dtype == GEMM_BF16) {
+        round_rows(wk, m, scratch, dy, g->n, lddy, NULL, NULL, 0, 0);
+        dy = scratch;
+        lddy = g->n;
+    }
+    product(wk, g->backend, GEMM_NN, m, g->k, g->n, dy, lddy, g->rounded ? g->rounded : g->w, g->k,
+            dx, lddx, accumulate, NULL);
+}
+
+void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
+                const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
+                bool accumulate, void *scratch)
+{
+    if (t == GEMM_BF16) {
+        float *dy2 = scratch, *x2 = dy2 + round_up(times(m, n));
+        round_rows(wk, m, dy2, dy, n, lddy, x2, x, k, ldx);
+        dy = dy2, x = x2;
+        lddy = n, ldx = k;
+    }
+    product(wk, b, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate, NULL);
+}

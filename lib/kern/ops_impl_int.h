@@ -1,0 +1,41 @@
+/* The table of one instruction set; ops_NAME.c includes its vec_NAME_int.h and this. */
+#ifndef OPS_IMPL_INT_H
+#define OPS_IMPL_INT_H
+
+#include <math.h>
+#include <string.h>
+#include "kern/ops_int.h"
+#include "kern/elem_impl_int.h"
+#include "kern/rows_impl_int.h"
+
+const struct ops VEC(ops) = {
+    .name = VEC_NAME,
+    .add = add,
+    .add_scaled = add_scaled,
+    .scale = scale,
+    .clamp = clamp,
+    .exp = exp_n,
+    .softcap = softcap,
+    .softcap_grad = softcap_grad,
+    .act = act,
+    .act_grad = act_grad,
+    .glu = glu,
+    .glu_grad = glu_grad,
+    .bf16_round = bf16_round,
+    .bf16_from_f32 = bf16_from_f32,
+    .f32_from_bf16 = f32_from_bf16,
+    .sum_squares = sum_squares,
+    .max = max_n,
+    .gather = gather,
+    .norm = norm,
+    .norm_grad = norm_grad,
+    .sum_rows = sum_rows,
+    .rope = rope,
+    .dropout = dropout,
+    .xent = xent,
+    .xent_grad = xent_grad,
+    .softmax = softmax,
+    .adamw = adamw,
+};
+
+#endif
