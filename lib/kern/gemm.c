@@ -64,10 +64,9 @@ enum gemm_backend gemm_backend_default(void)
 static const struct gemm_kernels *kernels(enum gemm_backend b)
 {
     enum isa isa = ISA_PORTABLE;
-    struct err e = {0};
     switch (b) {
     case GEMM_REF:
-        if (cpu_isa(&isa, &e) < 0)
+        if (cpu_isa(&isa, NULL) < 0)
             isa = ISA_PORTABLE;
         return gemm_ref_for(isa);
     case GEMM_OPENBLAS:

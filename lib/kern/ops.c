@@ -19,8 +19,7 @@ const struct ops *ops_for(enum isa isa)
 const struct ops *ops_get(void)
 {
     enum isa isa;
-    struct err e = {0};
-    return cpu_isa(&isa, &e) < 0 ? &ops_portable : ops_for(isa);
+    return cpu_isa(&isa, NULL) < 0 ? &ops_portable : ops_for(isa);
 }
 
 void dropout_init(struct dropout *d, double rate, uint64_t seed, uint64_t step, uint32_t layer,
