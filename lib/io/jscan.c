@@ -84,6 +84,12 @@ static int32_t hex4(const char *s)
     return v;
 }
 
+/* What the character behind a backslash stands for; 0: it is no escape of two characters. */
+static const char short_escape[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+};
+
 /* From the opening quote at j->pos behind the closing one; sets str, len and escaped. */
 static int scan_string(struct jscan *j)
 {
@@ -100,7 +106,7 @@ static int scan_string(struct jscan *j)
             return (int)fail_at(j, i, "control character in a string");
         j->escaped = true;
         while (i < n && p[i] == '\\') { /* escapes often follow each other */
-            if (n - i >= 2 && p[i + 1] && strchr("\"\\/bfnrt", p[i + 1]))
+            if (n - i >= 2 && short_escape[(unsigned char)p[i + 1]])
                 i += 2;
             else if (n - i >= 6 && p[i + 1] == 'u' && hex4(p + i + 2) >= 0)
                 i += 6;
@@ -306,11 +312,9 @@ int jscan_skip(struct jscan *j)
 /* One escape of a string that scan_string has accepted: its bytes to out (1 to 4), its end. */
 static const char *unescape_one(const char *s, const char *end, char *out, int *n_out)
 {
-    static const char plain[] = "b\bf\fn\nr\rt\t";
     *n_out = 1;
     if (s[1] != 'u') {
-        const char *at = strchr(plain, s[1]);
-        *out = at ? at[1] : s[1];
+        *out = short_escape[(unsigned char)s[1]];
         return s + 2;
     }
     uint32_t cp = (uint32_t)hex4(s + 2);
