@@ -73,7 +73,7 @@ static int one(const struct opt *o, struct buf *out, struct buf *text, struct er
 {
     size_t start = out->len;
     char letter[] = {'-', o->letter, o->name ? ',' : '\0', '\0'};
-    if (buf_printf(out, e, "  %-3s", o->letter ? letter : "") < 0)
+    if (buf_printf(out, e, o->name ? "  %-3s" : "  %s", o->letter ? letter : "") < 0)
         return -1;
     if (o->name && buf_printf(out, e, " --%s", o->name) < 0)
         return -1;
