@@ -1,0 +1,7 @@
+/* Attention for AVX2 with FMA. */
+#if defined(__x86_64__)
+#    include "kern/vec_avx2_int.h"
+#    include "kern/attn_impl_int.h"
+#else
+typedef int no_kernels_of_another_processor;
+#endif

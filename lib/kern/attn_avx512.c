@@ -1,0 +1,7 @@
+/* Attention for AVX-512. */
+#if defined(__x86_64__)
+#    include "kern/vec_avx512_int.h"
+#    include "kern/attn_impl_int.h"
+#else
+typedef int no_kernels_of_another_processor;
+#endif
