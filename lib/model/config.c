@@ -9,7 +9,7 @@
 /* Bounds that keep products far from overflow; no published model comes near them. */
 enum {
     MAX_VOCAB = 1 << 24,
-    MAX_LAYER = 4096,
+    MAX_LAYER = 1024,
     MAX_WIDTH = 1 << 20,
     MAX_HEAD = 1 << 14,
     MAX_HEAD_DIM = 256, /* attn.h */

@@ -35,6 +35,8 @@ struct param {
 struct model *model_open(const char *dir, struct err *e);
 /* Initialised as GPT-2: normal(init_std), residual projections over sqrt(2 n_layer). */
 struct model *model_new(const struct config *c, uint64_t seed, struct err *e);
+/* Without memory for the weights (model_weights is NULL): for what can be told beforehand. */
+struct model *model_shape(const struct config *c, struct err *e);
 void model_free(struct model *m);
 
 const struct config *model_config(const struct model *m);

@@ -1,0 +1,394 @@
+/* The executor: memory of a pass, and the pass itself. */
+#include "model/exec.h"
+#include <math.h>
+#include <string.h>
+#include "base/bug.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "model/exec_int.h"
+#include "model/plan_int.h"
+#include "model/rope_int.h"
+
+enum { MAX_TOK = 1 << 24, ZERO_FLOATS = 1 << 18 };
+
+/* ---- planning */
+
+/* The graph, its plan, and what that takes. */
+static int plan(struct graph *g, const struct config *c, const struct param *params,
+                struct exec_opt *o, size_t *n_floats, struct err *e)
+{
+    struct graph_opt go = {.train = o->train, .dropout = o->dropout && o->train, .dtype = o->dtype};
+    struct pass p = {.graph = g, .opt = o, .n_tok = o->max_tok};
+
+    if (o->n_threads <= 0)
+        o->n_threads = sys_n_cpu();
+    if (o->max_seq <= 0)
+        o->max_seq = 1;
+    if (o->max_tok < 1 || o->max_tok > MAX_TOK || o->max_seq > MAX_TOK || o->n_slot < 0 ||
+        o->slot_tok < 0)
+        return err_set(e, "a batch of %d tokens in %d sequences cannot be planned", o->max_tok,
+                       o->max_seq);
+    if (gemm_backend_check(o->gemm, o->dtype, e) < 0 || graph_build(g, c, &go, e) < 0)
+        return -1;
+    for (int i = 0; params && i < g->n_params; i++)
+        g->params[i].requires_grad = params[i].requires_grad;
+    if (plan_make(g, &p, n_floats, e) < 0) {
+        graph_release(g);
+        return -1;
+    }
+    return 0;
+}
+
+/* Whether a product's weight is also needed transposed. */
+static bool with_dgrad(const struct graph *g, int param)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].ops->product && g->nodes[i].param[0] == param && g->nodes[i].in_grad[0])
+            return true;
+    return false;
+}
+
+static const struct attn *first_attn(const struct graph *g)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].is_attn)
+            return &g->nodes[i].u.attn.a;
+    return NULL;
+}
+
+static size_t slot_floats(const struct graph *g, const struct exec_opt *o)
+{
+    return o->n_slot ? attn_store_floats(first_attn(g), o->slot_tok) : 0;
+}
+
+int exec_plan_bytes(const struct config *c, const struct exec_opt *opt, struct exec_bytes *b,
+                    struct err *e)
+{
+    struct exec_opt o = *opt;
+    struct graph g;
+    size_t n_floats = 0;
+
+    *b = (struct exec_bytes){0};
+    if (plan(&g, c, NULL, &o, &n_floats, e) < 0)
+        return -1;
+    b->activations = n_floats * sizeof(float);
+    b->gradients = o.train ? g.n_elem * sizeof(float) : 0;
+    b->cache = (uint64_t)slot_floats(&g, &o) * (uint64_t)o.n_slot * (uint64_t)g.n_attn * 4;
+    for (int i = 0; i < g.n_nodes; i++)
+        if (g.nodes[i].ops->product) {
+            const struct param *p = &g.params[g.nodes[i].param[0]];
+            b->packed +=
+                gemm_weight_bytes(p->rows, p->cols, o.gemm, o.dtype, g.nodes[i].in_grad[0]);
+        }
+    b->total = b->activations + b->gradients + b->cache + b->packed;
+    graph_release(&g);
+    return 0;
+}
+
+int exec_cost(const struct config *c, int n_seq, int n_tok, struct exec_cost *out, struct err *e)
+{
+    struct graph_opt o = {.train = true};
+    struct graph g;
+
+    *out = (struct exec_cost){0};
+    if (graph_build(&g, c, &o, e) < 0)
+        return -1;
+    for (int i = 0; i < g.n_nodes; i++) {
+        struct node_cost cost = {0};
+        if (g.nodes[i].ops->cost)
+            g.nodes[i].ops->cost(&g, &g.nodes[i], n_seq, n_tok, &cost);
+        out->flops_forward += cost.flops_forward;
+        out->flops_backward += cost.flops_backward;
+    }
+    graph_release(&g);
+    return 0;
+}
+
+/* ---- memory */
+
+static int new_packed(struct exec *x, struct err *e)
+{
+    const struct graph *g = &x->graph;
+
+    x->packed = mem_new((size_t)g->n_params, sizeof(*x->packed), e);
+    x->to_pack = mem_new((size_t)g->n_params, sizeof(*x->to_pack), e);
+    if (!x->packed || !x->to_pack)
+        return -1;
+    for (int i = 0; i < g->n_nodes; i++) {
+        int k = g->nodes[i].param[0];
+        const struct param *p = &g->params[k];
+        if (!g->nodes[i].ops->product || x->packed[k])
+            continue;
+        x->packed[k] = gemm_weight_new(x->model->weights + p->at, p->rows, p->cols, x->opt.gemm,
+                                       x->opt.dtype, with_dgrad(g, k), e);
+        if (!x->packed[k])
+            return -1;
+        x->to_pack[x->n_pack++] = x->packed[k];
+    }
+    x->stale = true;
+    return 0;
+}
+
+static int new_cache(struct exec *x, struct err *e)
+{
+    size_t n;
+
+    if (!x->opt.n_slot)
+        return 0;
+    x->slot_floats = slot_floats(&x->graph, &x->opt);
+    x->slot_len = mem_new((size_t)x->opt.n_slot, sizeof *x->slot_len, e);
+    if (!x->slot_len || size_mul(x->slot_floats, (size_t)x->opt.n_slot, &n, "the cache", e) < 0 ||
+        size_mul(n, (size_t)x->graph.n_attn * sizeof(float), &x->cache_bytes, "the cache", e) < 0)
+        return -1;
+    x->cache = sys_pages(x->cache_bytes, e);
+    return x->cache ? 0 : err_prefix(e, "the cache of keys and values: ");
+}
+
+static int new_memory(struct exec *x, size_t n_floats, struct err *e)
+{
+    size_t n_tok = (size_t)x->opt.max_tok, n_seqs = (size_t)x->opt.max_seq;
+
+    if (size_mul(n_floats ? n_floats : 1, sizeof(float), &x->arena_bytes, "activations", e) < 0)
+        return -1;
+    x->arena = sys_pages(x->arena_bytes, e);
+    if (!x->arena)
+        return err_prefix(e, "activations: ");
+    if (x->opt.train) {
+        x->grads = sys_pages(x->graph.n_elem * sizeof(float), e);
+        if (!x->grads)
+            return err_prefix(e, "gradients: ");
+    }
+    if (x->opt.n_slot)
+        n_seqs *= (size_t)x->graph.n_attn;
+    x->seqs = mem_new(n_seqs, sizeof *x->seqs, e);
+    x->rows = mem_new(n_tok, sizeof *x->rows, e);
+    x->row_target = mem_new(n_tok, sizeof *x->row_target, e);
+    x->row_weight = mem_new(n_tok, sizeof *x->row_weight, e);
+    x->row_nll = mem_new(n_tok, sizeof *x->row_nll, e);
+    if (!x->seqs || !x->rows || !x->row_target || !x->row_weight || !x->row_nll)
+        return -1;
+    return new_cache(x, e);
+}
+
+static int new_rope(struct exec *x, struct err *e)
+{
+    const struct config *c = &x->model->config;
+
+    if (c->pos != POS_ROPE)
+        return 0;
+    x->n_rot = (int)((double)c->head_dim * c->rope_partial);
+    x->rope_freq = mem_new((size_t)x->n_rot, sizeof(float), e);
+    if (!x->rope_freq)
+        return -1;
+    rope_freqs(c, x->n_rot, x->rope_freq);
+    return 0;
+}
+
+struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e)
+{
+    struct exec *x = mem_new(1, sizeof *x, e);
+    size_t n_floats = 0;
+
+    if (!x)
+        return NULL;
+    x->model = m;
+    x->opt = *o;
+    if (plan(&x->graph, &m->config, m->params, &x->opt, &n_floats, e) < 0) {
+        free(x);
+        return NULL;
+    }
+    if (new_memory(x, n_floats, e) < 0 || new_packed(x, e) < 0 || new_rope(x, e) < 0) {
+        exec_free(x);
+        return NULL;
+    }
+    return x;
+}
+
+void exec_free(struct exec *x)
+{
+    if (!x)
+        return;
+    if (x->arena)
+        sys_pages_free(x->arena, x->arena_bytes);
+    if (x->grads)
+        sys_pages_free(x->grads, x->graph.n_elem * sizeof(float));
+    if (x->cache)
+        sys_pages_free(x->cache, x->cache_bytes);
+    for (int i = 0; i < x->n_pack; i++)
+        gemm_weight_free(x->to_pack[i]);
+    free(x->packed);
+    free(x->to_pack);
+    free(x->slot_len);
+    free(x->rope_freq);
+    free(x->rope_cos);
+    free(x->rope_sin);
+    free(x->seqs);
+    free(x->rows);
+    free(x->row_target);
+    free(x->row_weight);
+    free(x->row_nll);
+    graph_release(&x->graph);
+    free(x);
+}
+
+void exec_weights_changed(struct exec *x)
+{
+    x->stale = true;
+}
+
+float *exec_grads(struct exec *x)
+{
+    return x->grads;
+}
+
+static void zero_pass(struct worker *w, void *arg)
+{
+    struct exec *x = arg;
+    size_t n = x->graph.n_elem;
+
+    TEAM_FOR(w, i, tiles_of((int64_t)n, ZERO_FLOATS))
+    {
+        size_t from = (size_t)i * ZERO_FLOATS, left = n - from;
+        memset(x->grads + from, 0, sizeof(float) * (left < ZERO_FLOATS ? left : ZERO_FLOATS));
+    }
+}
+
+void exec_zero_grads(struct exec *x)
+{
+    if (x->grads)
+        team_run(x->opt.n_threads, zero_pass, x);
+}
+
+/* ---- a pass */
+
+struct run {
+    struct exec *x;
+    const struct pass *p;
+};
+
+static void run_pass(struct worker *w, void *arg)
+{
+    const struct run *r = arg;
+    const struct graph *g = r->p->graph;
+
+    if (r->x->stale)
+        gemm_weight_pack(w, r->x->to_pack, r->x->n_pack);
+    for (int i = 0; i < g->n_nodes; i++)
+        g->nodes[i].ops->forward(w, r->p, &g->nodes[i]);
+    if (r->p->mode != PASS_TRAIN)
+        return;
+    for (int i = g->n_nodes - 1; i >= 0; i--)
+        if (g->nodes[i].backward)
+            g->nodes[i].ops->backward(w, r->p, &g->nodes[i]);
+}
+
+static void run(struct exec *x, const struct pass *p)
+{
+    struct run r = {x, p};
+
+    team_run(x->opt.n_threads, run_pass, &r);
+    x->stale = false;
+    for (int i = 0; p->batch->slot && i < p->batch->n_seq; i++)
+        x->slot_len[p->batch->slot[i]] += p->batch->cu_seqlens[i + 1] - p->batch->cu_seqlens[i];
+}
+
+static struct pass new_pass(struct exec *x, enum pass_mode mode)
+{
+    return (struct pass){.graph = &x->graph,
+                         .opt = &x->opt,
+                         .ops = ops_get(),
+                         .mode = mode,
+                         .arena = x->arena,
+                         .weights = x->model->weights,
+                         .grads = x->grads,
+                         .packed = x->packed,
+                         .row_target = x->row_target,
+                         .row_weight = x->row_weight,
+                         .row_nll = x->row_nll};
+}
+
+/* The rows that are scored: those with a target and, in training, a weight. */
+static int choose_rows(struct exec *x, struct pass *p, const uint32_t *target, const float *weight,
+                       float scale, struct err *e)
+{
+    uint32_t n_vocab = (uint32_t)x->model->config.vocab_size;
+    int n = 0;
+
+    for (int i = 0; i < p->n_tok; i++) {
+        float wi = weight ? weight[i] : 1;
+        if (p->mode == PASS_TRAIN ? wi == 0 : target[i] == UINT32_MAX)
+            continue;
+        if (target[i] >= n_vocab)
+            return err_set(e, "the target %u of token %d is not below the vocabulary's size %u",
+                           (unsigned)target[i], i, (unsigned)n_vocab);
+        x->rows[n] = i;
+        x->row_target[n] = target[i];
+        x->row_weight[n++] = wi * scale;
+    }
+    p->n_rows = n;
+    p->rows = n == p->n_tok ? NULL : x->rows;
+    return 0;
+}
+
+int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, const float *weight,
+               float scale, uint64_t step, struct exec_loss *loss, float *nll, struct err *e)
+{
+    struct pass p = new_pass(x, PASS_TRAIN);
+
+    if (!x->opt.train || b->slot)
+        BUG("training needs a plan for it and knows no cache");
+    p.step = step;
+    *loss = (struct exec_loss){0};
+    if (exec_prepare(x, &p, b, e) < 0 || choose_rows(x, &p, target, weight, scale, e) < 0)
+        return -1;
+    run(x, &p);
+    for (int i = 0; nll && i < b->n_tok; i++)
+        nll[i] = 0;
+    for (int i = 0; i < p.n_rows; i++) {
+        double wi = weight ? (double)weight[x->rows[i]] : 1;
+        loss->loss_sum += wi * (double)x->row_nll[i];
+        loss->weight_sum += wi;
+        if (nll)
+            nll[x->rows[i]] = x->row_nll[i];
+    }
+    loss->finite = isfinite(loss->loss_sum);
+    return 0;
+}
+
+int exec_logp(struct exec *x, const struct batch *b, const uint32_t *target, float *logp,
+              struct err *e)
+{
+    struct pass p = new_pass(x, PASS_LOGP);
+
+    if (exec_prepare(x, &p, b, e) < 0 || choose_rows(x, &p, target, NULL, 1, e) < 0)
+        return -1;
+    run(x, &p);
+    for (int i = 0; i < p.n_rows; i++)
+        logp[x->rows[i]] = -x->row_nll[i];
+    return 0;
+}
+
+int exec_logits(struct exec *x, const struct batch *b, const int32_t *rows, int n_rows,
+                float *logits, struct err *e)
+{
+    struct pass p = new_pass(x, PASS_LOGITS);
+
+    if (exec_prepare(x, &p, b, e) < 0)
+        return -1;
+    for (int i = 0; i < n_rows; i++)
+        if (rows[i] < 0 || rows[i] >= b->n_tok)
+            BUG("row %d of %d tokens", (int)rows[i], b->n_tok);
+    p.rows = rows;
+    p.n_rows = n_rows;
+    p.logits = logits;
+    run(x, &p);
+    return 0;
+}
+
+const float *exec_embed_grad(const struct exec *x)
+{
+    struct pass p = {.graph = &x->graph, .arena = x->arena};
+    int ld;
+
+    return pass_grad(&p, x->graph.embedded, &ld);
+}

@@ -1,0 +1,37 @@
+/* What several kinds of node do alike. */
+#include <string.h>
+#include "model/pass_int.h"
+
+enum { SUM_COLS = 256 };
+
+void pass_sum_parts(struct worker *w, const struct pass *p, float *sums, const float *parts,
+                    int ldp, int n_col, int n_tiles)
+{
+    TEAM_FOR(w, i, tiles_of(n_col, SUM_COLS))
+    {
+        int64_t c = i * SUM_COLS;
+        p->ops->sum_parts(sums + c, parts + c, ldp, tile_len(i, SUM_COLS, n_col), n_tiles);
+    }
+    team_barrier(w);
+}
+
+void pass_residual_grad(struct worker *w, const struct pass *p, const struct node *n)
+{
+    const struct graph *g = p->graph;
+    int r = n->residual, ld, ldr, d = value_cols(g, n->out[0]);
+
+    if (r < 0 || !n->in_grad[r])
+        return;
+    const float *dy = pass_grad(p, n->out[0], &ld);
+    float *dr = pass_grad(p, n->in[r], &ldr);
+    if (dr == dy)
+        return;
+    TEAM_FOR(w, i, p->n_tok)
+    {
+        if (n->in_acc[r])
+            p->ops->add(dr + i * ldr, dr + i * ldr, dy + i * ld, (size_t)d);
+        else
+            memcpy(dr + i * ldr, dy + i * ld, sizeof(float) * (size_t)d);
+    }
+    team_barrier(w);
+}

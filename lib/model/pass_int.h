@@ -1,0 +1,103 @@
+/*
+ * A pass over the graph as its nodes see it: where values and gradients stand, the batch, and what
+ * is wanted. Read-only for nodes but for what it points at. While scratch is being planned only
+ * graph, opt and n_tok (the largest) are set.
+ */
+#ifndef MODEL_PASS_INT_H
+#define MODEL_PASS_INT_H
+
+#include "model/exec.h"
+#include "model/graph_int.h"
+
+enum pass_mode {
+    PASS_TRAIN,  /* loss, and backward */
+    PASS_LOGP,   /* the loss of each row */
+    PASS_LOGITS, /* of chosen rows */
+};
+
+struct pass {
+    const struct graph *graph;
+    const struct exec_opt *opt;
+    const struct ops *ops;
+    const struct batch *batch;
+    int n_tok;
+    enum pass_mode mode;
+    uint64_t step;
+
+    float *arena;                      /* values, their gradients, scratch */
+    const float *weights;              /* the parameters' arena */
+    float *grads;                      /* laid out as the parameters; NULL: no backward */
+    struct gemm_weight *const *packed; /* by parameter */
+
+    const float *rope_cos, *rope_sin; /* [positions][n_rot / 2] */
+    const struct attn_seq *seqs;      /* attention node i's start at i * seq_stride */
+    int n_seq, seq_stride;            /* sequences that are not empty */
+
+    /* The head: rows of tokens that are scored, or all in order where rows is NULL. */
+    const int32_t *rows;
+    int n_rows;
+    const uint32_t *row_target; /* [n_rows]; TRAIN, LOGP */
+    const float *row_weight;    /* [n_rows]; TRAIN */
+    float *row_nll;             /* [n_rows]; TRAIN, LOGP */
+    float *logits;              /* [n_rows, vocab_size]; LOGITS */
+};
+
+/* Rows of a tile where a node has no better idea; OPS_SUM_ROWS, so that sums fit it. */
+#define TILE_ROWS OPS_SUM_ROWS
+
+static inline int64_t tiles_of(int64_t n, int64_t tile)
+{
+    return (n + tile - 1) / tile;
+}
+
+static inline int tile_len(int64_t i, int tile, int n)
+{
+    int64_t left = n - i * tile;
+    return left < tile ? (int)left : tile;
+}
+
+static inline float *pass_value(const struct pass *p, int value, int *ld)
+{
+    const struct value *v = &p->graph->values[value];
+    const struct storage *s = &p->graph->storages[v->storage];
+    *ld = s->cols;
+    return p->arena + s->at + v->col;
+}
+
+static inline float *pass_grad(const struct pass *p, int value, int *ld)
+{
+    const struct value *v = &p->graph->values[value];
+    const struct storage *s = &p->graph->storages[v->storage];
+    *ld = s->cols;
+    return p->arena + p->graph->storages[s->same_grad].grad_at + v->col;
+}
+
+static inline const float *pass_weight(const struct pass *p, int param)
+{
+    return param < 0 ? NULL : p->weights + p->graph->params[param].at;
+}
+
+static inline float *pass_param_grad(const struct pass *p, int param)
+{
+    return p->grads + p->graph->params[param].at;
+}
+
+static inline int value_cols(const struct graph *g, int value)
+{
+    return g->values[value].cols;
+}
+
+/* Bytes rounded up to 64, so that parts of a scratch area are aligned. */
+static inline size_t round64(size_t n_bytes)
+{
+    return (n_bytes + 63) & ~(size_t)63;
+}
+
+/* sums[n_col] += the parts of n_tiles tiles, by columns over the team. Ends with a barrier. */
+void pass_sum_parts(struct worker *w, const struct pass *p, float *sums, const float *parts,
+                    int ldp, int n_col, int n_tiles);
+/* The gradient of n's residual input, unless it shares the output's. Ends with a barrier if it does
+ * anything. */
+void pass_residual_grad(struct worker *w, const struct pass *p, const struct node *n);
+
+#endif
