@@ -27,6 +27,7 @@
 #include "model/config.h"
 #include "model/model.h"
 
+struct graph;
 struct node;
 struct pass;
 

@@ -10,7 +10,7 @@ void pass_sum_parts(struct worker *w, const struct pass *p, float *sums, const f
     TEAM_FOR(w, i, tiles_of(n_col, SUM_COLS))
     {
         int64_t c = i * SUM_COLS;
-        p->ops->sum_parts(sums + c, parts + c, ldp, tile_len(i, SUM_COLS, n_col), n_tiles);
+        p->ops->sum_rows(sums + c, parts + c, ldp, tile_len(i, SUM_COLS, n_col), n_tiles);
     }
     team_barrier(w);
 }
