@@ -82,11 +82,12 @@ static ALWAYS_INLINE vf act_value(enum act_kind a, vf x)
     return x;
 }
 
-/* x·σ(z) and its derivative σ + x·σ(1-σ)·z' */
+/* x·σ(z) and its derivative σ(z) + x·σ(z)σ(-z)·z'; e^-|z| keeps the small one of σ(±z) exact. */
 static ALWAYS_INLINE vf sigmoid_gate(vf x, vf z, vf dz, vf *slope)
 {
-    vf s = v_sigmoid(z), one = v_set(1);
-    *slope = v_fma(v_mul(v_mul(x, s), v_sub(one, s)), dz, s);
+    vf e = v_exp(v_neg(v_abs(z))), big = v_div(v_set(1), v_add(v_set(1), e));
+    vf small = v_mul(e, big), s = v_select(v_lt(z, v_set(0)), small, big);
+    *slope = v_fma(v_mul(v_mul(x, dz), small), big, s);
     return v_mul(x, s);
 }
 
