@@ -363,6 +363,7 @@ static void check_all(const char *top)
             names[n++] = strdup(ent->d_name);
     if (d)
         closedir(d);
+    ok(n > 0, "%d models in %s", n, here);
     qsort(names, (size_t)n, sizeof *names, by_name);
     for (int i = 0; i < n; i++) {
         snprintf(dir, sizeof dir, "%s/%s", here, names[i]);
@@ -376,11 +377,9 @@ static void check_all(const char *top)
 
 int main(void)
 {
-    const char *shared = shared_path("golden/models");
-
     check_all(top_path("tests/files/golden"));
-    if (shared)
-        check_all(shared);
+    if (shared_path("golden/models"))
+        check_all(shared_path("golden/models"));
     else
         skip(1, "no ../shared/golden/models");
     return done_testing();
