@@ -4,8 +4,8 @@
  * ends in the first part and goes on as a document of its own in the second. Where it falls into
  * a token, the token belongs to the second part. Neither part gets an empty document from a cut.
  */
-#ifndef SHARD_SPLIT_H
-#define SHARD_SPLIT_H
+#ifndef SHARD_CUT_H
+#define SHARD_CUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

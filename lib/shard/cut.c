@@ -1,5 +1,5 @@
 /* A set in two: see split.h. */
-#include "shard/split.h"
+#include "shard/cut.h"
 
 #include <math.h>
 #include <stdlib.h>
