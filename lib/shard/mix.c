@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -39,12 +38,6 @@ int mix_parse(struct mix_source *src, const char *word, struct err *e)
     return rc;
 }
 
-static bool is_regular(const char *path)
-{
-    struct stat st;
-    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 static int open_source(struct mix *m, int i, struct err *e)
 {
     struct mix_source *src = &m->src[i];
@@ -56,9 +49,10 @@ static int open_source(struct mix *m, int i, struct err *e)
     m->in[i] = shard_open(src->path, e);
     if (!m->in[i])
         return -1;
-    if (is_regular(src->path)) {
+    if (shard_is_regular(src->path)) {
         if (shard_peek(src->path, NULL, &t, e) < 0)
             return -1;
+        src->all_known = true;
         src->all_docs = t.n_docs;
         src->all_tokens = t.n_tokens;
     }
@@ -155,9 +149,10 @@ static int at_end(struct mix *m, int i, enum mix_until until, uint64_t max_token
         return 1;
     if (src->n_tokens == 0)
         return err_set(e, "%s: has no tokens to repeat", src->path);
-    if (!is_regular(src->path))
+    if (!shard_is_regular(src->path))
         return err_set(e, "%s: cannot be read again: it is no regular file",
                        strcmp(src->path, "-") ? src->path : "stdin");
+    src->n_again++;
     m->in[i] = shard_open(src->path, e);
     return m->in[i] ? 1 : -1;
 }

@@ -7,6 +7,7 @@
 #ifndef SHARD_MIX_H
 #define SHARD_MIX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/progress.h"
@@ -22,8 +23,10 @@ extern const char *const mix_until_words[];
 struct mix_source {
     const char *path;
     double weight; /* > 0 */
-    /* Filled: what was drawn, how often its end was reached, what the file holds (0: not known). */
-    uint64_t n_docs, n_tokens, n_ends;
+    /* Filled: what was drawn, how often the end was reached and it was begun again, and what a
+     * regular file holds. */
+    uint64_t n_docs, n_tokens, n_ends, n_again;
+    bool all_known;
     uint64_t all_docs, all_tokens;
 };
 struct mix;

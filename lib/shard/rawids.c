@@ -272,16 +272,20 @@ struct exporter {
     unsigned char *buf;
 };
 
-static int write_header(struct exporter *x, struct err *e)
+static int write_header(struct exporter *x, struct shard_set *in, struct err *e)
 {
     unsigned char p[HEADER_BYTES] = {0};
     size_t i = x->how->form == RAW_U16 ? 0 : 1;
-    if (x->how->n_tokens > INT32_MAX)
+    struct shard_totals t;
+    if (shard_set_totals(in, &t, e) < 0)
+        return -1;
+    uint64_t n_tokens = t.n_tokens + (x->how->sep >= 0 && t.n_docs > 1 ? t.n_docs - 1 : 0);
+    if (n_tokens > INT32_MAX)
         return err_set(e, "%llu tokens are too many for llm.c's header (limit %ld); split first",
-                       (unsigned long long)x->how->n_tokens, (long)INT32_MAX);
+                       (unsigned long long)n_tokens, (long)INT32_MAX);
     le32_put(p, headers[i].magic);
     le32_put(p + 4, headers[i].version);
-    le32_put(p + 8, (uint32_t)x->how->n_tokens);
+    le32_put(p + 8, (uint32_t)n_tokens);
     return out_write(x->out, p, sizeof p, e);
 }
 
@@ -351,7 +355,7 @@ int raw_export(struct shard_set *in, const struct raw_export *how, struct out *o
     int r = -1;
     *rep = (struct raw_report){0};
     x.buf = mem_new(STEP_TOKENS, 11, e);
-    if (!x.buf || (how->header && write_header(&x, e) < 0))
+    if (!x.buf || (how->header && write_header(&x, in, e) < 0))
         goto done;
     while ((r = shard_set_next_piece(in, &d, e)) > 0) {
         if ((r = export_piece(&x, &d, rep, e)) < 0)

@@ -35,9 +35,8 @@ int raw_import(const char *path, const struct raw_import *how, struct shard_out 
 
 struct raw_export {
     enum raw_form form;
-    int64_t sep;       /* put between documents; -1: none */
-    bool header;       /* llm.c's, for integers */
-    uint64_t n_tokens; /* header: of the set, separators included */
+    int64_t sep; /* put between documents; -1: none */
+    bool header; /* llm.c's, for integers; needs a set opened with SHARD_SET_COUNTED */
 };
 int raw_export(struct shard_set *in, const struct raw_export *how, struct out *out,
                struct progress *pr, struct raw_report *rep, struct err *e);

@@ -79,6 +79,12 @@ int shard_head_join(struct shard_head *to, struct buf *prov, const char *name_to
     return join_tokenizer(to, h, e);
 }
 
+bool shard_is_regular(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Copies an operand that can be read only once to a temporary file. */
 static int spool(struct operand *op, struct err *e)
 {
@@ -127,10 +133,8 @@ static struct shard_in *open_operand(const struct operand *op, struct err *e)
 
 static int take_operand(struct shard_set *s, struct operand *op, bool counted, struct err *e)
 {
-    struct stat st;
-    bool is_stdin = !strcmp(op->path, "-");
-    op->name = is_stdin ? "stdin" : op->path;
-    op->regular = !is_stdin && stat(op->path, &st) == 0 && S_ISREG(st.st_mode);
+    op->name = strcmp(op->path, "-") ? op->path : "stdin";
+    op->regular = shard_is_regular(op->path);
     if (!op->regular && counted && spool(op, e) < 0)
         return -1;
     struct shard_in *in = open_operand(op, e);

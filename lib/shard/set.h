@@ -39,6 +39,9 @@ int shard_set_totals(struct shard_set *s, struct shard_totals *t, struct err *e)
 void shard_set_progress(const struct shard_set *s, double *done_bytes, double *total_bytes);
 void shard_set_close(struct shard_set *s); /* NULL is allowed */
 
+/* Whether path (not "-") is a regular file, so that it can be peeked at and read again. */
+bool shard_is_regular(const char *path);
+
 /* Joins one more head into `to` by the rules above; name and name_to are for the message. The
  * first call finds *to zeroed and *prov empty. to owns copies (free with shard_head_release after
  * setting provenance to NULL: it is prov's). */
