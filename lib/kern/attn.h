@@ -68,8 +68,7 @@ struct attn_io {
 
 /* Floats of a store for n_tok tokens (rounded up to a block). Block b of all key heads lies at
  * b * attn_store_floats(a, MASK_BLOCK), so a store grows at its end, and its first blocks are the
- * store of the first tokens: forget by lowering `past`, fork by copying. Nothing need be cleared
- * but a new store, which must be zero. */
+ * store of the first tokens: forget by lowering `past`, fork by copying. It need not be cleared. */
 size_t attn_store_floats(const struct attn *a, int n_tok);
 /* For at most n_tok tokens in n_seq sequences on n_threads, forward or both. */
 size_t attn_scratch_bytes(const struct attn *a, int n_tok, int n_seq, int n_threads, bool backward);

@@ -1,0 +1,259 @@
+/* Products of every backend against double precision, for all small and some large sizes. */
+#include "base/half.h"
+#include "kern/gemm.h"
+#include "kern_test.h"
+
+enum what { FORWARD, DGRAD, WGRAD };
+
+struct job {
+    enum gemm_backend b;
+    enum gemm_dtype t;
+    enum what what;
+    int m, n, k, pad;
+    float *x, *w, *dy; /* [m, k+pad], [n, k], [m, n+pad] */
+    float *out;        /* [m, n+pad], [m, k+pad] or [n, k+pad] */
+    bool accumulate;
+    const struct gemm_epilogue *ep;
+    bool failed;
+    struct gemm_weight *g;
+    void *scratch;
+};
+
+static void pass_of(struct worker *w, void *arg)
+{
+    struct job *j = arg;
+    int ldx = j->k + j->pad, ldy = j->n + j->pad;
+    gemm_weight_pack(w, &j->g, 1);
+    switch (j->what) {
+    case FORWARD:
+        gemm_forward(w, j->g, j->m, j->x, ldx, j->out, ldy, j->ep, j->scratch);
+        break;
+    case DGRAD:
+        gemm_dgrad(w, j->g, j->m, j->dy, ldy, j->out, ldx, j->accumulate, j->scratch);
+        break;
+    case WGRAD:
+        gemm_wgrad(w, j->b, j->t, j->m, j->n, j->k, j->dy, ldy, j->x, ldx, j->out, ldx,
+                   j->accumulate, j->scratch);
+        break;
+    }
+}
+
+static void run(struct job *j, int threads)
+{
+    struct err e = {0};
+    size_t bytes = gemm_scratch(j->b, j->t, j->m, j->n, j->k);
+    j->g = gemm_weight_new(j->w, j->n, j->k, j->b, j->t, true, &e);
+    j->scratch = bytes ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
+    team_run(threads, pass_of, j);
+    gemm_weight_free(j->g);
+    free(j->scratch);
+}
+
+static double value(const struct job *j, float v)
+{
+    return (double)(j->t == GEMM_BF16 ? bf16_to_f32(bf16_from_f32(v)) : v);
+}
+
+/* The element of the product alone; *size its sum of absolute values. */
+static double want(const struct job *j, int r, int c, double *size)
+{
+    int ldx = j->k + j->pad, ldy = j->n + j->pad;
+    int len = j->what == FORWARD ? j->k : j->what == DGRAD ? j->n : j->m;
+    double s = *size = 0;
+    for (int i = 0; i < len; i++) {
+        float a = j->what == FORWARD ? j->x[r * ldx + i]
+                  : j->what == DGRAD ? j->dy[r * ldy + i]
+                                     : j->dy[i * ldy + r];
+        float b = j->what == FORWARD ? j->w[c * j->k + i]
+                  : j->what == DGRAD ? j->w[i * j->k + c]
+                                     : j->x[i * ldx + c];
+        double p = value(j, a) * value(j, b);
+        s += p;
+        *size += fabs(p);
+    }
+    return s;
+}
+
+static size_t out_size(const struct job *j, int *rows, int *cols, int *ld)
+{
+    *rows = j->what == WGRAD ? j->n : j->m;
+    *cols = j->what == FORWARD ? j->n : j->k;
+    *ld = *cols + j->pad;
+    return (size_t)*rows * (size_t)*ld;
+}
+
+/* The largest error, in units of the sums of absolute values. */
+static double check(struct job *j)
+{
+    int rows, cols, ld;
+    double most = 0;
+    size_t n = out_size(j, &rows, &cols, &ld);
+    float *before = filled(n, 9);
+    j->out = filled(n, 9);
+    run(j, 1);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < ld; c++) {
+            double size, old = (double)before[r * ld + c], got = (double)j->out[r * ld + c];
+            if (c >= cols) {
+                most = got == old ? most : 1;
+                continue;
+            }
+            double x = want(j, r, c, &size) + (j->accumulate ? old : 0);
+            double err = fabs(got - x) / (size + 1);
+            most = err > most || isnan(err) ? err : most;
+        }
+    free(before), free(j->out);
+    return most;
+}
+
+static void sizes(enum gemm_backend b, enum gemm_dtype t)
+{
+    static const int edge[] = {1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 33, 64, 65, 130};
+    double most = 0;
+    struct job at = {0};
+    for (size_t im = 0; im < ARRAY_LEN(edge); im++)
+        for (size_t in = 0; in < ARRAY_LEN(edge); in++)
+            for (size_t ik = 0; ik < ARRAY_LEN(edge); ik++) {
+                if (edge[im] + edge[in] + edge[ik] > 140 || (im + in + ik) % 4)
+                    continue;
+                struct job j = {.b = b, .t = t, .m = edge[im], .n = edge[in], .k = edge[ik]};
+                j.pad = (int)(im % 3);
+                j.accumulate = ik & 1;
+                j.x = filled((size_t)(j.m * (j.k + j.pad)), 1);
+                j.w = filled((size_t)(j.n * j.k), 2);
+                j.dy = filled((size_t)(j.m * (j.n + j.pad)), 3);
+                for (int what = FORWARD; what <= WGRAD; what++) {
+                    struct gemm_epilogue ep = {.accumulate = j.accumulate};
+                    j.what = (enum what)what;
+                    j.ep = &ep;
+                    double err = check(&j);
+                    if (!(err <= most))
+                        most = err, at = j;
+                }
+                free(j.x), free(j.w), free(j.dy);
+            }
+    ok(most < 3e-7, "%s %s: edge sizes (%.2g at product %d, m=%d n=%d k=%d)", gemm_backend_words[b],
+       gemm_dtype_words[t], most, (int)at.what, at.m, at.n, at.k);
+}
+
+/* Large enough for many tiles; any number of threads gives the same bits. */
+static void threads(enum gemm_backend b, enum gemm_dtype t)
+{
+    struct job j = {.b = b, .t = t, .m = 70, .n = 810, .k = 150};
+    j.x = filled((size_t)(j.m * j.k), 1);
+    j.w = filled((size_t)(j.n * j.k), 2);
+    j.dy = filled((size_t)(j.m * j.n), 3);
+    for (int what = FORWARD; what <= WGRAD; what++) {
+        static const int n_threads[] = {1, 2, 3, 5};
+        float *out[4];
+        int rows, cols, ld;
+        bool same = true;
+        j.what = (enum what)what;
+        size_t n = out_size(&j, &rows, &cols, &ld);
+        for (int i = 0; i < 4; i++) {
+            j.out = out[i] = filled(n, 9);
+            run(&j, n_threads[i]);
+            same &= memcmp(out[0], out[i], n * sizeof *out[i]) == 0;
+        }
+        ok(same, "%s %s: product %d is the same on 1, 2, 3 and 5 threads", gemm_backend_words[b],
+           gemm_dtype_words[t], what);
+        for (int i = 0; i < 4; i++)
+            free(out[i]);
+    }
+    free(j.x), free(j.w), free(j.dy);
+}
+
+static void epilogues(enum gemm_backend b, enum gemm_dtype t)
+{
+    struct job j = {.b = b, .t = t, .what = FORWARD, .m = 9, .n = 500, .k = 40, .pad = 3};
+    int ld = j.n + j.pad;
+    size_t n = (size_t)(j.m * ld);
+    j.x = filled((size_t)(j.m * (j.k + j.pad)), 1);
+    j.w = filled((size_t)(j.n * j.k), 2);
+    float *bias = filled((size_t)j.n, 4), *residual = filled(n, 5), *pre = filled(n, 6);
+    struct gemm_epilogue ep = {
+        .bias = bias, .pre = pre, .ldpre = ld, .act = ACT_SILU, .residual = residual, .ldr = ld};
+    j.ep = &ep;
+    j.out = filled(n, 7);
+    run(&j, 2);
+    double most = 0, most_pre = 0, size;
+    for (int r = 0; r < j.m; r++)
+        for (int c = 0; c < j.n; c++) {
+            double v = want(&j, r, c, &size) + (double)bias[c];
+            most_pre = fmax(most_pre, fabs((double)pre[r * ld + c] - v));
+            v = v / (1 + exp(-v)) + (double)residual[r * ld + c];
+            most = fmax(most, fabs((double)j.out[r * ld + c] - v));
+        }
+    ok(most_pre < 4e-6, "%s: bias, value before the activation (%.2g)", gemm_backend_words[b],
+       most_pre);
+    ok(most < 4e-6, "%s: activation, residual (%.2g)", gemm_backend_words[b], most);
+    ep = (struct gemm_epilogue){.bias = bias, .residual = j.out, .ldr = ld};
+    fill(j.out, n, 7);
+    float *old = filled(n, 7);
+    run(&j, 2);
+    most = 0;
+    for (int r = 0; r < j.m; r++)
+        for (int c = 0; c < j.n; c++)
+            most = fmax(most, fabs((double)j.out[r * ld + c] - want(&j, r, c, &size) -
+                                   (double)bias[c] - (double)old[r * ld + c]));
+    ok(most < 4e-6, "%s: the residual may be the output (%.2g)", gemm_backend_words[b], most);
+    free(j.x), free(j.w), free(bias), free(residual), free(pre), free(j.out), free(old);
+}
+
+/* Each row alone has the bits that it has among others; so has fmaf in ascending k. */
+static void definition(void)
+{
+    struct job j = {.b = GEMM_REF, .m = 37, .n = 70, .k = 300};
+    j.x = filled((size_t)(j.m * j.k), 1);
+    j.w = filled((size_t)(j.n * j.k), 2);
+    j.dy = filled((size_t)(j.m * j.n), 3);
+    float *y = j.out = filled((size_t)(j.m * j.n), 4), *x = j.x;
+    run(&j, 2);
+    bool chain = true, alone = true;
+    for (int r = 0; r < j.m; r++)
+        for (int c = 0; c < j.n; c++) {
+            float s = 0;
+            for (int i = 0; i < j.k; i++)
+                s = fmaf(x[r * j.k + i], j.w[c * j.k + i], s);
+            chain &= memcmp(&s, y + r * j.n + c, sizeof s) == 0;
+        }
+    ok(chain, "ref is a chain of fused multiply-adds in ascending k");
+    struct job one = j;
+    one.m = 1;
+    one.out = filled((size_t)j.n, 4);
+    for (int r = 0; r < j.m; r++) {
+        one.x = x + r * j.k;
+        run(&one, 1);
+        alone &= memcmp(one.out, y + r * j.n, (size_t)j.n * sizeof *y) == 0;
+    }
+    ok(alone, "ref gives a row alone the bits it has among others");
+    free(j.x), free(j.w), free(j.dy), free(y), free(one.out);
+}
+
+static void all(void)
+{
+    struct err e = {0};
+    for (int b = GEMM_REF; b <= GEMM_OPENBLAS; b++) {
+        if (gemm_backend_check((enum gemm_backend)b, GEMM_F32, &e) < 0) {
+            skip(1, e.msg);
+            continue;
+        }
+        for (int t = GEMM_F32; t <= GEMM_BF16; t++) {
+            sizes((enum gemm_backend)b, (enum gemm_dtype)t);
+            threads((enum gemm_backend)b, (enum gemm_dtype)t);
+            epilogues((enum gemm_backend)b, (enum gemm_dtype)t);
+        }
+    }
+    definition();
+}
+
+int main(void)
+{
+    struct err e = {0};
+    is_int(gemm_backend_check(GEMM_REF, GEMM_BF16, &e), 0, "the reference is always there");
+    is_int(gemm_backend_check(GEMM_OWN, GEMM_F32, &e), -1, "own kernels are not");
+    is_like(e.msg, "--gemm own", "... and it says so");
+    is_int(e.kind, ERR_USAGE, "... as a mistake of usage");
+    each_isa(all);
+    return done_testing();
+}

@@ -1,0 +1,85 @@
+/* A team: every tile once, barriers that hold, denormals flushed inside only. */
+#include <stdatomic.h>
+#include <time.h>
+#include "kern_test.h"
+
+enum { TILES = 1000, ROUNDS = 300 };
+
+struct work {
+    atomic_int done[TILES];
+    int64_t sum[ROUNDS];
+    int64_t part[TILES];
+    atomic_int wrong, n;
+    float tiny;
+};
+
+static void rounds(struct worker *w, void *arg)
+{
+    struct work *k = arg;
+    volatile float x = k->tiny;
+    if (w->tid < 0 || w->tid >= w->n || x * 0.5f != 0)
+        atomic_fetch_add(&k->wrong, 1);
+    atomic_store(&k->n, w->n);
+    for (int r = 0; r < ROUNDS; r++) {
+        int n = r % 7 == 0 ? TILES : r % 5;
+        TEAM_FOR(w, i, n)
+        {
+            atomic_fetch_add(&k->done[i], 1);
+            k->part[i] = i * r;
+        }
+        team_barrier(w);
+        if (w->tid == 0)
+            for (int i = 0; i < n; i++)
+                k->sum[r] += k->part[i];
+        team_barrier(w);
+    }
+}
+
+/* One thread works long enough for the others to fall asleep. */
+static void lazy(struct worker *w, void *arg)
+{
+    atomic_int *late = arg;
+    for (int r = 0; r < 5; r++) {
+        if (w->tid == r % w->n) {
+            struct timespec t = {.tv_nsec = 3000000};
+            nanosleep(&t, NULL);
+            atomic_fetch_add(late, 1);
+        }
+        team_barrier(w);
+        if (atomic_load(late) < r + 1)
+            atomic_store(late, -1000);
+        team_barrier(w);
+    }
+}
+
+int main(void)
+{
+    static const int threads[] = {1, 2, 3, 5, 16};
+    for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
+        struct work *k = calloc(1, sizeof *k);
+        k->tiny = 1.2e-38f; /* normal; half of it is not */
+        team_run(threads[t], rounds, k);
+        bool once = true, sums = true;
+        for (int i = 0; i < TILES; i++) {
+            int want = (ROUNDS + 6) / 7;
+            for (int r = 0; r < ROUNDS; r++)
+                want += r % 7 != 0 && i < r % 5;
+            once &= atomic_load(&k->done[i]) == want;
+        }
+        for (int r = 0; r < ROUNDS; r++) {
+            int64_t n = r % 7 == 0 ? TILES : r % 5;
+            sums &= k->sum[r] == n * (n - 1) / 2 * r;
+        }
+        is_int(k->n, threads[t], "a team of %d", threads[t]);
+        ok(once, "every tile is done once in each round");
+        ok(sums, "after a barrier the others' work is seen");
+        is_int(k->wrong, 0, "ids are in range and denormals are zero");
+        volatile float x = k->tiny;
+        ok(x * 0.5f != 0, "outside, denormals are as before");
+        free(k);
+    }
+    atomic_int late = 0;
+    team_run(3, lazy, &late);
+    is_int(late, 5, "a barrier waits for a late thread");
+    return done_testing();
+}
