@@ -103,11 +103,9 @@ void progress_at(struct progress *p, double done, const char *extra)
     bool asked = sig_status_wanted();
     if (!p->on && !asked)
         return;
+    snprintf(p->extra, sizeof p->extra, "%s", extra ? extra : "");
     double now = sys_time();
     bool due = p->on && now - p->shown_s >= (p->tty ? REDRAW_S : PLAIN_S);
-    if (!asked && !due)
-        return;
-    snprintf(p->extra, sizeof p->extra, "%s", extra ? extra : "");
     if (asked)
         print_plain(p, now);
     if (!due)

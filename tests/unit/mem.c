@@ -93,6 +93,12 @@ static void test_arena(void)
         struct arena_block *first = a.first;
         arena_reset(&a);
         is_int(a.used_bytes, 0, "reset");
+        void *again[2];
+        for (int i = 0; i < 2; i++) {
+            again[i] = arena_new(&a, 1000, 1, &e);
+            arena_reset(&a);
+        }
+        ok(again[0] == again[1], "the same place is given out again");
         ok(fill(&a, 20000) && a.used_bytes == used && a.first == first,
            "again, in the same blocks: cleared");
         arena_reset(&a);

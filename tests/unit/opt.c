@@ -38,8 +38,18 @@ static struct opt opts[] = {
      .help = "a number from afar, with a help text that is long enough to need "
              "two lines or three of them (default {})\nand a line of its own"},
     {.kind = OPT_INT, .name = "batch", .dst = &o.batch, .arg = "N", .min = 1, .help = "b {}, {}"},
-    {.kind = OPT_INT, .name = "batch-ramp", .dst = &o.ramp, .arg = "N", .help = "r"},
-    {.kind = OPT_BYTES, .name = "mem", .dst = &o.mem, .arg = "SIZE", .min = 1024, .help = "{}"},
+    {.kind = OPT_INT,
+     .name = "batch-ramp",
+     .dst = &o.ramp,
+     .arg = "N",
+     .help = "aa b c d e f g h i j k l m n o p q r s t u v w x y z 0 1 2 3 4"},
+    {.kind = OPT_BYTES,
+     .name = "mem",
+     .dst = &o.mem,
+     .arg = "SIZE",
+     .min = 1024,
+     .max = (int64_t)1 << 40,
+     .help = "{}"},
     {.kind = OPT_REAL, .letter = 'l', .dst = &o.lr, .arg = "X", .rmin = 0, .rmax = 1, .help = "{}"},
     {.kind = OPT_TIME, .name = "max-time", .dst = &o.max_time, .arg = "TIME", .help = "{}"},
     {.kind = OPT_CHOICE,
@@ -140,7 +150,8 @@ static void test_errors(void)
         {"--num=99", "--number: '99' is out of range: -5 to 50"},
         {"--batch 0", "--batch: '0' is out of range: 1 or more"},
         {"--batch -1", "--batch: '-1' is out of range: 1 or more"},
-        {"--mem 1", "--mem: '1' is out of range: 1024 bytes or more"},
+        {"--mem 1", "--mem: '1' is out of range: 1024 to 1099511627776 bytes"},
+        {"--mem 2T", "--mem: '2T' is out of range: 1024 to 1099511627776 bytes"},
         {"-l 2", "-l: '2' is out of range: 0 to 1"},
         {"--max-time soon",
          "--max-time: 'soon' is not a time (such as 90, 90s, 15m, 2h, 1d, 1h30m)"},
@@ -197,7 +208,8 @@ static void test_help(void)
         "                          enough to need two lines or three of them (default 7)\n"
         "                          and a line of its own\n"
         "      --batch N           b 12, 12\n"
-        "      --batch-ramp N      r\n"
+        "      --batch-ramp N      aa b c d e f g h i j k l m n o p q r s t u v w x y z\n"
+        "                          0 1 2 3 4\n"
         "      --mem SIZE          64M\n"
         "  -l X                    0.0003\n"
         "      --max-time TIME     0\n"

@@ -203,6 +203,7 @@ struct sums {
     atomic_int *hits;
     int n_threads, n_bad_thread;
     size_t bad[3];
+    uint32_t doze_us[3]; /* before each fails */
 };
 
 static int visit(void *user, size_t i, int thread, struct err *e)
@@ -213,7 +214,7 @@ static int visit(void *user, size_t i, int thread, struct err *e)
     atomic_fetch_add(&s->hits[i], 1);
     for (int k = 0; k < 3; k++)
         if (i == s->bad[k]) {
-            doze(k == 0 ? 3000 : 0);
+            doze(s->doze_us[k]);
             return err_set(e, "index %zu", i);
         }
     return 0;
@@ -233,11 +234,13 @@ static void test_for(int t)
         once = once && hits[i] == 1;
     ok(once, "each index once");
     is_int(pool_for(t, 0, visit, &s, &e), 0, "nothing to do");
-    s.bad[0] = 500;
-    s.bad[1] = 501;
-    s.bad[2] = 503;
-    is_int(pool_for(t, N, visit, &s, &e), -1, "an error");
-    is_str(e.msg, "index 500", "the first by index, though others came sooner");
+    static const uint32_t delays[][3] = {{3000, 0, 0}, {1000, 3000, 0}, {0, 0, 0}};
+    memcpy(s.bad, (size_t[]){500, 501, 503}, sizeof s.bad);
+    for (size_t k = 0; k < ARRAY_LEN(delays); k++) {
+        memcpy(s.doze_us, delays[k], sizeof s.doze_us);
+        is_int(pool_for(t, N, visit, &s, &e), -1, "errors");
+        is_str(e.msg, "index 500", "the first by index, whenever the others come");
+    }
     is_int(pool_for(t, N, visit, &s, NULL), -1, "err may be NULL");
 }
 

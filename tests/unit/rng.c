@@ -187,6 +187,27 @@ static void test_permute(void)
         }
     is_int(n_orders, 24, "every order of four occurs");
     ok(chi < 53, "about equally often: chi-square %g", chi);
+    /* orders of sixteen may be odd, though a Feistel network on four bits is always even */
+    int n_odd = 0;
+    for (uint64_t s = 0; s < 1000; s++) {
+        uint64_t at[16];
+        int n_swapped = 0;
+        for (uint64_t i = 0; i < 16; i++) {
+            at[i] = rng_permute(11, RNG_SHUFFLE, s, 16, i);
+            for (uint64_t j = 0; j < i; j++)
+                n_swapped += at[j] > at[i];
+        }
+        n_odd += n_swapped & 1;
+    }
+    ok(n_odd > 430 && n_odd < 570, "half the orders of sixteen are odd: %d of 1000", n_odd);
+    /* where one index goes, over many streams, with halves of unequal width: 127 degrees */
+    int place[128] = {0};
+    chi = 0;
+    for (uint64_t s = 0; s < 128 * 100; s++)
+        place[rng_permute(12, RNG_SHUFFLE, s, 128, 5)]++;
+    for (int i = 0; i < 128; i++)
+        chi += pow(place[i] - 100, 2) / 100;
+    ok(chi > 65 && chi < 200, "all places are equally likely: chi-square %g", chi);
 }
 
 int main(void)

@@ -152,8 +152,8 @@ static void test_cgroup_v2(void)
     put_file("v2/sys/fs/cgroup/user/memory.current", "3000000\n");
     put_file("v2/sys/fs/cgroup/user/memory.stat",
              "anon 2500000\nfile 500000\ninactive_file 400000\n");
-    put_file("v2/sys/fs/cgroup/user/job/cpu.max", "150000 100000\n");
-    put_file("v2/sys/fs/cgroup/user/cpu.max", "max 100000\n");
+    put_file("v2/sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+    put_file("v2/sys/fs/cgroup/user/cpu.max", "150000 100000\n");
     const char *root = scratch_path("v2");
     is_int(cgroup_mem_available(root), 2400000, "v2: the parent's limit, its droppable cache back");
     is_near(cgroup_cpu_quota(root), 1.5, 1e-9, "v2: one and a half processors");
@@ -165,24 +165,24 @@ static void test_cgroup_v2(void)
 
 static void test_cgroup_v1(void)
 {
-    /* a container that sees its own part of the tree at the mount point */
+    /* the mount point shows only a part of the tree, and our path is told from the top */
     put_file("v1/proc/self/cgroup",
              "9:name=systemd:/\n4:memory:/docker/abc\n1:cpu,cpuacct:/docker/abc\n0::/\n");
     put_file("v1/proc/self/mountinfo",
-             "30 22 0:26 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-             "31 22 0:27 /docker/abc /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+             "30 22 0:26 /docker /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+             "31 22 0:27 /docker /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
              "not a line of the right kind\n");
-    put_file("v1/sys/fs/cgroup/memory/memory.limit_in_bytes", "8000000\n");
-    put_file("v1/sys/fs/cgroup/memory/memory.usage_in_bytes", "1000000\n");
-    put_file("v1/sys/fs/cgroup/memory/memory.stat",
+    put_file("v1/sys/fs/cgroup/memory/abc/memory.limit_in_bytes", "8000000\n");
+    put_file("v1/sys/fs/cgroup/memory/abc/memory.usage_in_bytes", "1000000\n");
+    put_file("v1/sys/fs/cgroup/memory/abc/memory.stat",
              "inactive_file 1\ntotal_inactive_file 250000\n");
-    put_file("v1/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "50000\n");
-    put_file("v1/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+    put_file("v1/sys/fs/cgroup/cpu,cpuacct/abc/cpu.cfs_quota_us", "50000\n");
+    put_file("v1/sys/fs/cgroup/cpu,cpuacct/abc/cpu.cfs_period_us", "100000\n");
     const char *root = scratch_path("v1");
     is_int(cgroup_mem_available(root), 7250000, "v1: in a container");
     is_near(cgroup_cpu_quota(root), 0.5, 1e-9, "v1: half a processor");
-    put_file("v1/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n");
-    put_file("v1/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    put_file("v1/sys/fs/cgroup/cpu,cpuacct/abc/cpu.cfs_quota_us", "-1\n");
+    put_file("v1/sys/fs/cgroup/memory/abc/memory.limit_in_bytes", "9223372036854771712\n");
     ok(cgroup_mem_available(root) == UINT64_MAX, "v1: no limit of memory");
     ok(cgroup_cpu_quota(root) == 0, "v1: no quota");
     ok(cgroup_mem_available(scratch_path("none")) == UINT64_MAX && cgroup_cpu_quota(root) == 0,
