@@ -79,6 +79,9 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *e);
  * marks of a chat template. */
 int encoder_run(struct encoder *x, const char *text, size_t n, int flags,
                 const struct text_span *literal, size_t n_literal, struct ids *out, struct err *e);
+/* Bytes so far for which the vocabulary has neither a token nor an unknown one: they are left out,
+ * as the reference does. 0 for any vocabulary that has all 256 bytes. */
+uint64_t encoder_lost(const struct encoder *x);
 void encoder_free(struct encoder *x);
 
 enum decode_flags {

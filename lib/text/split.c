@@ -201,13 +201,15 @@ int split_add_regex(struct split *s, const char *re, size_t n, struct err *e)
 
 static int describe_stage(const struct stage *t, struct buf *out, struct err *e)
 {
-    static const char *const kinds[] = {"gpt2", "cl100k", "o200k", "digits", "regex"};
+    static const char *const kinds[] = {"gpt2", "cl100k", "o200k", "digits", "no splitting"};
     const struct split_rule *r = &t->rule;
     if (r->kind == SPLIT_REGEX)
         return buf_printf(out, e, "a pattern of its own (pcre2%s)",
                           regex_has_jit(t->code) ? "" : ", interpreted");
     if (buf_puts(out, kinds[r->kind], e) < 0)
         return -1;
+    if (r->kind == SPLIT_WHOLE)
+        return 0;
     if (r->kind != SPLIT_GPT2 && (r->digits ? buf_printf(out, e, ", digits by %d", r->digits)
                                             : buf_puts(out, ", digits of any number", e)) < 0)
         return -1;

@@ -43,6 +43,7 @@ enum split_kind {
     SPLIT_CL100K,
     SPLIT_O200K,
     SPLIT_DIGITS, /* runs of \p{N}, and what is between them */
+    SPLIT_WHOLE,  /* no splitting: the text is one piece */
     SPLIT_REGEX,  /* through pcre2; only by split_add_regex */
 };
 struct split_rule {

@@ -201,7 +201,7 @@ static ALWAYS_INLINE size_t digit_rule_end(const unsigned char *s, size_t p, siz
                        uint32_t *ends, size_t max)                                             \
     {                                                                                          \
         size_t from = p, k = 0;                                                                \
-        (void)r;                                                                               \
+        (void)r, (void)s;                                                                      \
         while (k < max && p < n) {                                                             \
             p = (end_of);                                                                      \
             if (UNLIKELY(p - from > UINT32_MAX))                                               \
@@ -218,6 +218,7 @@ MACHINE(cl100k_any, cl100k_end(s, p, n, r->digits, r->marks, r->tail))
 MACHINE(o200k, o200k_end(s, p, n, 3, true))
 MACHINE(o200k_any, o200k_end(s, p, n, r->digits, !r->no_contractions))
 MACHINE(digits, digit_rule_end(s, p, n, r->digits))
+MACHINE(whole, n)
 
 split_machine *split_machine_of(const struct split_rule *r)
 {
@@ -232,6 +233,8 @@ split_machine *split_machine_of(const struct split_rule *r)
         return r->digits == 3 && !r->no_contractions ? o200k : o200k_any;
     case SPLIT_DIGITS:
         return digits;
+    case SPLIT_WHOLE:
+        return whole;
     case SPLIT_REGEX:
         break;
     }

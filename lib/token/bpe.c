@@ -1,0 +1,240 @@
+/*
+ * BPE of one piece. Merges are made in order of rank and, of equal rank, from left to right: while
+ * there are few symbols by looking for the smallest rank each time, else with a heap of places, so
+ * that time is n log n on a megabyte of one letter too.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "token/bpe_model.h"
+#include "token/bytelevel.h"
+
+enum { FEW = 64, KEEP = 1 << 16 };
+
+struct piece_scratch {
+    struct symbol {
+        uint32_t id, rank;   /* rank: of the pair with the next one */
+        uint32_t prev, next; /* places; UINT32_MAX: none */
+    } * v;
+    uint64_t *heap; /* rank << 40 | place */
+    size_t n_heap, cap_v, cap_heap;
+    struct buf spelled;
+};
+
+static struct piece_scratch *scratch_new(const void *model, struct err *e)
+{
+    (void)model;
+    struct piece_scratch *x = mem_new(1, sizeof *x, e);
+    if (x)
+        x->spelled = (struct buf)BUF_INIT;
+    return x;
+}
+
+static void scratch_free(struct piece_scratch *x)
+{
+    if (!x)
+        return;
+    free(x->v);
+    free(x->heap);
+    buf_release(&x->spelled);
+    free(x);
+}
+
+/* All bytes are in the vocabulary, n <= FEW. Writes at most n ids, returns how many. */
+static size_t merge_few(const struct bpe *b, const unsigned char *s, size_t n, uint32_t *id)
+{
+    uint32_t rank[FEW];
+    for (size_t i = 0; i < n; i++)
+        id[i] = b->byte_id[s[i]];
+    for (size_t i = 0; i + 1 < n; i++)
+        rank[i] = b->byte_rank[s[i] << 8 | s[i + 1]];
+    while (n > 1) {
+        size_t k = 0;
+        for (size_t i = 1; i + 1 < n; i++)
+            if (rank[i] < rank[k])
+                k = i;
+        if (rank[k] == BPE_NONE)
+            break;
+        id[k] = b->new_of[rank[k]];
+        n--;
+        for (size_t i = k + 1; i < n; i++) {
+            id[i] = id[i + 1];
+            rank[i - 1] = rank[i];
+        }
+        if (k > 0)
+            rank[k - 1] = bpe_rank(b, id[k - 1], id[k]);
+        if (k + 1 < n)
+            rank[k] = bpe_rank(b, id[k], id[k + 1]);
+    }
+    return n;
+}
+
+/* ---- many symbols: a heap of places, smallest rank first, then leftmost */
+
+static void sift_down(uint64_t *h, size_t n, size_t i)
+{
+    uint64_t x = h[i];
+    for (;;) {
+        size_t c = 4 * i + 1, end = c + 4 < n ? c + 4 : n, least = c;
+        if (c >= n)
+            break;
+        for (size_t k = c + 1; k < end; k++)
+            if (h[k] < h[least])
+                least = k;
+        if (h[least] >= x)
+            break;
+        h[i] = h[least];
+        i = least;
+    }
+    h[i] = x;
+}
+
+static void push(struct piece_scratch *x, uint32_t rank, uint32_t place)
+{
+    uint64_t v = (uint64_t)rank << 40 | place, *h = x->heap;
+    size_t i = x->n_heap++;
+    while (i > 0 && h[(i - 1) / 4] > v) {
+        h[i] = h[(i - 1) / 4];
+        i = (i - 1) / 4;
+    }
+    h[i] = v;
+}
+
+static void set_rank(const struct bpe *b, struct piece_scratch *x, uint32_t i)
+{
+    struct symbol *v = x->v;
+    v[i].rank = v[i].next == UINT32_MAX ? BPE_NONE : bpe_rank(b, v[i].id, v[v[i].next].id);
+    if (v[i].rank != BPE_NONE)
+        push(x, v[i].rank, i);
+}
+
+static void merge_many(const struct bpe *b, struct piece_scratch *x, size_t n)
+{
+    struct symbol *v = x->v;
+    x->n_heap = 0;
+    for (size_t i = 0; i < n; i++) {
+        v[i].prev = i ? (uint32_t)(i - 1) : UINT32_MAX;
+        v[i].next = i + 1 < n ? (uint32_t)(i + 1) : UINT32_MAX;
+        v[i].rank = i + 1 < n ? bpe_rank(b, v[i].id, v[i + 1].id) : BPE_NONE;
+        if (v[i].rank != BPE_NONE)
+            x->heap[x->n_heap++] = (uint64_t)v[i].rank << 40 | i;
+    }
+    for (size_t i = x->n_heap / 4 + 1; i-- > 0;)
+        if (i < x->n_heap)
+            sift_down(x->heap, x->n_heap, i);
+    while (x->n_heap) {
+        uint64_t top = x->heap[0];
+        uint32_t i = (uint32_t)top, rank = (uint32_t)(top >> 40);
+        x->heap[0] = x->heap[--x->n_heap];
+        if (x->n_heap)
+            sift_down(x->heap, x->n_heap, 0);
+        if (v[i].rank != rank)
+            continue; /* merged or changed since */
+        uint32_t k = v[i].next;
+        v[i].id = b->new_of[rank];
+        v[i].next = v[k].next;
+        v[k].rank = BPE_NONE;
+        if (v[k].next != UINT32_MAX)
+            v[v[k].next].prev = i;
+        set_rank(b, x, i);
+        if (v[i].prev != UINT32_MAX)
+            set_rank(b, x, v[i].prev);
+    }
+}
+
+/* First symbols: a byte each, and what stands for those that the vocabulary lacks. */
+static size_t first_symbols(const struct bpe *b, struct symbol *v, const unsigned char *s, size_t n,
+                            uint64_t *n_lost)
+{
+    size_t k = 0;
+    bool after_unk = false;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = b->byte_id[s[i]];
+        if (id != BPE_NONE) {
+            v[k++].id = id;
+            after_unk = false;
+        } else if (b->unk < 0) {
+            ++*n_lost;
+        } else if (!(after_unk && b->fuse_unk)) {
+            v[k++].id = (uint32_t)b->unk;
+            after_unk = true;
+        }
+    }
+    return k;
+}
+
+static int encode_many(const struct bpe *b, struct piece_scratch *x, const unsigned char *s,
+                       size_t n, struct ids *out, uint64_t *n_lost, struct err *e)
+{
+    /* a merge takes one pair away and makes at most two */
+    if (mem_grow(&x->v, &x->cap_v, n, sizeof *x->v, e) < 0 ||
+        mem_grow(&x->heap, &x->cap_heap, 3 * n, sizeof *x->heap, e) < 0)
+        return -1;
+    n = first_symbols(b, x->v, s, n, n_lost);
+    if (n == 0)
+        return 0;
+    merge_many(b, x, n);
+    for (uint32_t i = 0; i != UINT32_MAX; i = x->v[i].next) {
+        if (ids_reserve(out, 1, e) < 0)
+            return -1;
+        out->v[out->n++] = x->v[i].id;
+    }
+    if (x->cap_v > KEEP) { /* what one long piece needed is not kept */
+        free(x->v);
+        free(x->heap);
+        x->v = NULL;
+        x->heap = NULL;
+        x->cap_v = x->cap_heap = 0;
+    }
+    return 0;
+}
+
+static int encode(const void *model, struct piece_scratch *x, const char *s, size_t n,
+                  struct ids *out, uint64_t *n_lost, struct err *e)
+{
+    const struct bpe *b = model;
+    const unsigned char *p = (const unsigned char *)s;
+    if (b->ignore_merges && n <= KEEP) {
+        buf_clear(&x->spelled);
+        if (buf_reserve(&x->spelled, 2 * n + 16, e) < 0)
+            return -1;
+        size_t len = bytelevel_spell(x->spelled.s, s, n);
+        int64_t id = vocab_id(b->vocab, x->spelled.s, len);
+        if (id >= 0) {
+            if (ids_reserve(out, 1, e) < 0)
+                return -1;
+            out->v[out->n++] = (uint32_t)id;
+            return 0;
+        }
+    }
+    if (n > FEW)
+        return encode_many(b, x, p, n, out, n_lost, e);
+    for (size_t i = 0; i < n; i++)
+        if (b->byte_id[p[i]] == BPE_NONE)
+            return encode_many(b, x, p, n, out, n_lost, e);
+    if (ids_reserve(out, n, e) < 0)
+        return -1;
+    out->n += merge_few(b, p, n, out->v + out->n);
+    return 0;
+}
+
+static void bpe_free(void *model)
+{
+    struct bpe *b = model;
+    if (!b)
+        return;
+    free(b->pairs);
+    free(b->new_of);
+    free(b->byte_rank);
+    sys_pages_free(b->cells, b->n_cells * sizeof *b->cells);
+    free(b);
+}
+
+const struct model_ops bpe_ops = {
+    .type = "BPE",
+    .encode = encode,
+    .scratch_new = scratch_new,
+    .scratch_free = scratch_free,
+    .free = bpe_free,
+};

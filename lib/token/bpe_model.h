@@ -1,0 +1,55 @@
+/*
+ * Byte-level BPE as a model: merges as one hash table of 8-byte cells, left 20 bits, right 20 bits,
+ * rank 24 bits, and the new token of each rank beside it. Pairs of single bytes are looked up
+ * directly.
+ */
+#ifndef TOKEN_BPE_MODEL_H
+#define TOKEN_BPE_MODEL_H
+
+#include "base/compiler.h"
+#include "token/token_int.h"
+
+#define BPE_NONE  UINT32_MAX /* no id, no rank */
+#define BPE_EMPTY UINT64_MAX
+enum { BPE_MAX_MERGES = (1 << 24) - 2 };
+
+struct bpe {
+    const struct vocab *vocab; /* of the tokenizer; for ignore_merges */
+    uint32_t (*pairs)[2];      /* by rank: left, right */
+    uint32_t *new_of;          /* by rank */
+    size_t n_merges;
+    uint64_t *cells;
+    size_t n_cells;
+    int shift;             /* 64 - log2(n_cells) */
+    uint32_t byte_id[256]; /* BPE_NONE: the vocabulary lacks it */
+    uint32_t *byte_rank;   /* of the pair of bytes a << 8 | b */
+    int64_t unk;           /* what stands for a lacking byte; -1: nothing does */
+    bool fuse_unk, ignore_merges;
+};
+
+static ALWAYS_INLINE size_t bpe_cell(const struct bpe *b, uint64_t key)
+{
+    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> b->shift);
+}
+
+/* The rank of the merge of two tokens, BPE_NONE if there is none. */
+static ALWAYS_INLINE uint32_t bpe_rank(const struct bpe *b, uint32_t left, uint32_t right)
+{
+    uint64_t key = (uint64_t)left << 20 | right;
+    for (size_t i = bpe_cell(b, key);; i = (i + 1) & (b->n_cells - 1)) {
+        uint64_t v = b->cells[i];
+        if (v >> 24 == key)
+            return (uint32_t)v & 0xffffff;
+        if (v == BPE_EMPTY)
+            return BPE_NONE;
+    }
+}
+
+extern const struct model_ops bpe_ops;
+
+/* The array of merges, whose opening bracket was just scanned, against the tokenizer's vocabulary;
+ * then the tables, when all settings are known. */
+int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, struct err *e);
+int bpe_finish(struct tokenizer *t, struct bpe *b, struct err *e);
+
+#endif

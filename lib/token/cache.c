@@ -1,0 +1,121 @@
+/* What pieces of text became: see cache.h. */
+#include "token/cache.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/sys.h"
+
+/* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results. */
+enum { FIRST_CELLS = 1 << 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
+
+int cache_init(struct cache *c, struct err *e)
+{
+    *c = (struct cache){.n_cells = FIRST_CELLS, .pool_used = 1};
+    c->cells = sys_pages(c->n_cells * sizeof *c->cells, e);
+    c->pool = sys_pages(POOL_WORDS * sizeof *c->pool, e);
+    return c->cells && c->pool ? 0 : -1;
+}
+
+void cache_release(struct cache *c)
+{
+    sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
+    sys_pages_free(c->pool, POOL_WORDS * sizeof *c->pool);
+    *c = (struct cache){0};
+}
+
+static void forget(struct cache *c)
+{
+    memset(c->cells, 0, c->n_cells * sizeof *c->cells);
+    c->used = 0;
+    c->pool_used = 1; /* place 0 is none: a cell of a long piece is never equal to a bare key */
+}
+
+/* A cell's hash is made of what it holds, but for that of a long piece, which k0 is. */
+static uint64_t hash_of(const struct cache_cell *cell)
+{
+    return cell->k1 >= CACHE_LONG ? cell->k0 : cache_mix(cell->k0, cell->k1);
+}
+
+static int grow(struct cache *c, struct err *e)
+{
+    size_t n = c->n_cells * 4;
+    struct cache_cell *cells = sys_pages(n * sizeof *cells, e);
+    if (!cells)
+        return -1;
+    for (size_t i = 0; i < c->n_cells; i++) {
+        if (c->cells[i].k1 == 0)
+            continue;
+        size_t k = hash_of(&c->cells[i]) & (n - 1);
+        while (cells[k].k1)
+            k = (k + 1) & (n - 1);
+        cells[k] = c->cells[i];
+    }
+    sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
+    c->cells = cells;
+    c->n_cells = n;
+    return 0;
+}
+
+int cache_ready(struct cache *c, size_t n, struct err *e)
+{
+    if (c->used + n > c->n_cells / 2) {
+        if (c->n_cells == MOST_CELLS)
+            forget(c);
+        else if (grow(c, e) < 0)
+            return -1;
+    }
+    if (c->pool_used > POOL_WORDS - POOL_WORDS / 8)
+        forget(c);
+    return 0;
+}
+
+void cache_long_key(struct cache_key *k, const char *s, size_t n)
+{
+    k->k0 = k->hash = hash64(s, n, 0);
+    k->k1 = CACHE_LONG;
+}
+
+bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n)
+{
+    const uint32_t *p = c->pool + (uint32_t)cell->k1;
+    return p[0] == n && memcmp(p + 1, s, n) == 0;
+}
+
+/* The place of n words in the pool; false: there is no room. */
+static bool take(struct cache *c, size_t n, uint32_t *at)
+{
+    if (POOL_WORDS - c->pool_used < n)
+        return false;
+    *at = (uint32_t)c->pool_used;
+    c->pool_used += n;
+    return true;
+}
+
+void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
+               const uint32_t *ids, size_t n_ids)
+{
+    struct cache_cell cell = {.k0 = k->k0, .k1 = k->k1};
+    uint32_t at;
+    if (c->used >= c->n_cells - c->n_cells / 4)
+        return;
+    if (n > CACHE_INLINE) {
+        if (!take(c, 1 + (n + 3) / 4, &at))
+            return;
+        c->pool[at] = (uint32_t)n;
+        memcpy(c->pool + at + 1, s, n);
+        cell.k1 |= at;
+    }
+    if (n_ids <= CACHE_IDS) {
+        memcpy(cell.id, ids, n_ids * sizeof *ids);
+        cell.id[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
+    } else {
+        if (!take(c, n_ids, &at))
+            return;
+        memcpy(c->pool + at, ids, n_ids * sizeof *ids);
+        cell.id[0] = (uint32_t)CACHE_POOLED << CACHE_COUNT_AT;
+        cell.id[1] = at;
+        cell.id[2] = (uint32_t)n_ids;
+    }
+    *cache_find(c, k, s, n) = cell;
+    c->used++;
+}

@@ -1,0 +1,104 @@
+/*
+ * What pieces of text became: a hash table from pieces to ids, one an encoder, of bounded size.
+ *
+ * A cell is half a cache line: up to 15 bytes of the piece and its length, and up to 4 ids, their
+ * number in the top bits of the first. Longer pieces and longer results stand in a pool, and the
+ * cell says where. When table or pool is full, all is forgotten: ids never depend on what is kept.
+ * The table changes its size only in cache_ready(), so that keys hashed and fetched ahead stay good
+ * for a batch.
+ */
+#ifndef TOKEN_CACHE_H
+#define TOKEN_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "base/compiler.h"
+#include "base/le.h"
+#include "quern/err.h"
+
+enum {
+    CACHE_INLINE = 15,   /* bytes of a piece that a cell holds */
+    CACHE_LONGEST = 128, /* longer pieces are not kept */
+    CACHE_IDS = 4,       /* ids that a cell holds */
+    CACHE_POOLED = 15,   /* as a number of ids: id[1] is their place in the pool, id[2] how many */
+    CACHE_COUNT_AT = 28, /* bit of id[0] where their number stands */
+};
+
+struct cache_cell {
+    uint64_t k0, k1;
+    uint32_t id[CACHE_IDS];
+};
+
+/* k1's top byte is the length of an inline piece, or LONG; of a long piece k0 is a hash and k1's
+ * low half the place of its bytes in the pool. k1 == 0: an empty cell. */
+struct cache_key {
+    uint64_t k0, k1, hash;
+};
+#define CACHE_LONG (UINT64_C(0xff) << 56)
+
+struct cache {
+    struct cache_cell *cells;
+    size_t n_cells, used;
+    uint32_t *pool; /* words */
+    size_t pool_used;
+};
+
+int cache_init(struct cache *c, struct err *e);
+void cache_release(struct cache *c);
+/* Makes room for n more pieces. */
+int cache_ready(struct cache *c, size_t n, struct err *e);
+/* Keeps the ids of a piece that is not there. */
+void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
+               const uint32_t *ids, size_t n_ids);
+/* Of pieces longer than CACHE_INLINE and at most CACHE_LONGEST. */
+void cache_long_key(struct cache_key *k, const char *s, size_t n);
+bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);
+
+static ALWAYS_INLINE uint64_t cache_mix(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a ^ b * UINT64_C(0x9fb21c651e98df25)) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 32;
+}
+
+/* The key of a piece of 1 to CACHE_LONGEST bytes, with 16 readable bytes from its beginning. */
+static ALWAYS_INLINE void cache_key(struct cache_key *k, const char *s, size_t n)
+{
+    if (UNLIKELY(n > CACHE_INLINE)) {
+        cache_long_key(k, s, n);
+        return;
+    }
+    uint64_t a = le64_get((const unsigned char *)s), b = le64_get((const unsigned char *)s + 8);
+    if (n < 8) {
+        a &= (UINT64_C(1) << 8 * n) - 1;
+        b = 0;
+    } else {
+        b &= (UINT64_C(1) << 8 * (n - 8)) - 1;
+    }
+    k->k0 = a;
+    k->k1 = b | (uint64_t)n << 56;
+    k->hash = cache_mix(k->k0, k->k1);
+}
+
+static ALWAYS_INLINE void cache_prefetch(const struct cache *c, const struct cache_key *k)
+{
+    PREFETCH(&c->cells[k->hash & (c->n_cells - 1)]);
+}
+
+/* The piece's cell, or the empty one where it would go. */
+static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const struct cache_key *k,
+                                                   const char *s, size_t n)
+{
+    for (size_t i = k->hash;; i++) {
+        struct cache_cell *cell = &c->cells[i & (c->n_cells - 1)];
+        if (cell->k1 == 0)
+            return cell;
+        if (cell->k0 == k->k0 &&
+            (LIKELY(cell->k1 == k->k1) ||
+             (n > CACHE_INLINE && cell->k1 >= CACHE_LONG && cache_long_is(c, cell, s, n))))
+            return cell;
+    }
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* Decoding: ids to bytes, and bytes to whole characters. */
+#include <string.h>
+
+#include "base/utf8.h"
+#include "token/token_int.h"
+
+void decoder_init(struct decoder *d, const struct tokenizer *t, int flags)
+{
+    *d = (struct decoder){.t = t, .flags = flags};
+}
+
+/* Valid characters as they are, ill-formed subparts as U+FFFD; what may still become a character
+ * is held back. */
+static int add_bytes(struct decoder *d, const char *s, size_t n, struct buf *out, struct err *e)
+{
+    struct buf joined = BUF_INIT;
+    int rc = -1;
+    if (d->n_held) {
+        if (buf_add(&joined, d->held, (size_t)d->n_held, e) < 0 || buf_add(&joined, s, n, e) < 0)
+            goto end;
+        s = joined.s;
+        n = joined.len;
+    }
+    size_t tail = (size_t)utf8_partial_tail(s, n);
+    if (utf8_replace(out, s, n - tail, e) < 0)
+        goto end;
+    memcpy(d->held, s + n - tail, tail);
+    d->n_held = (int)tail;
+    rc = 0;
+end:
+    buf_release(&joined);
+    return rc;
+}
+
+int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
+{
+    size_t n;
+    const char *s = tokenizer_bytes(d->t, id, &n);
+    if (!s)
+        return err_set(e, "the id %lu is no token of the tokenizer", (unsigned long)id);
+    if (d->flags & DECODE_SKIP_SPECIAL && tokenizer_is_special(d->t, id))
+        return 0;
+    if (d->flags & DECODE_BYTES)
+        return buf_add(out, s, n, e);
+    if (d->n_held == 0 && n > 0 && (unsigned char)s[n - 1] < 0x80 && utf8_valid(s, n) == n)
+        return buf_add(out, s, n, e);
+    return add_bytes(d, s, n, out, e);
+}
+
+int decoder_end(struct decoder *d, struct buf *out, struct err *e)
+{
+    int n = d->n_held;
+    d->n_held = 0;
+    return n && utf8_replace(out, d->held, (size_t)n, e) < 0 ? -1 : 0;
+}

@@ -1,0 +1,219 @@
+/* Reads the "model" of a tokenizer.json in one pass over its text. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "token/bpe_model.h"
+
+struct model_reader {
+    struct tokenizer *t;
+    struct jscan *j;
+    struct buf type, unk;
+    bool has_vocab, has_unk, vocab_is_array;
+    struct value merges; /* where they come before the vocabulary; read once that is there */
+    bool has_merges;
+    struct bpe *bpe;
+    struct err *e;
+};
+
+static int wrong(struct model_reader *r, const char *key, const char *wanted)
+{
+    return r->j->error ? jscan_err(r->j, r->e) : err_set(r->e, "model.%s: not %s", key, wanted);
+}
+
+static int read_bool(struct model_reader *r, enum jscan_type type, const char *key, bool *out)
+{
+    if (type != JSCAN_TRUE && type != JSCAN_FALSE && type != JSCAN_NULL)
+        return wrong(r, key, "true or false");
+    *out = type == JSCAN_TRUE;
+    return 0;
+}
+
+/* A string; null is the empty one. */
+static int read_string(struct model_reader *r, enum jscan_type type, const char *key,
+                       struct buf *out)
+{
+    buf_clear(out);
+    if (type == JSCAN_NULL)
+        return 0;
+    return type == JSCAN_STRING ? jscan_string(r->j, false, out, r->e) : wrong(r, key, "a string");
+}
+
+static int read_vocab(struct model_reader *r, enum jscan_type type)
+{
+    struct tokenizer *t = r->t;
+    struct jscan *j = r->j;
+    if (r->has_vocab)
+        return err_set(r->e, "model.vocab is there twice");
+    r->has_vocab = true;
+    if (type == JSCAN_ARRAY) { /* Unigram's: pairs of token and score */
+        r->vocab_is_array = true;
+        return jscan_skip(j) < 0 ? jscan_err(j, r->e) : 0;
+    }
+    if (type != JSCAN_OBJECT)
+        return wrong(r, "vocab", "an object");
+    while ((type = jscan_next(j)) == JSCAN_KEY) {
+        const char *s;
+        size_t n;
+        int64_t id;
+        if (scan_text(t, j, &s, &n, r->e) < 0)
+            return -1;
+        if (jscan_next(j) != JSCAN_NUMBER || jscan_int(j, &id) < 0)
+            return wrong(r, "vocab", "an object of whole numbers");
+        if (vocab_add(&t->vocab, s, n, id, r->e) < 0)
+            return err_prefix(r->e, "model.vocab: ");
+    }
+    if (type != JSCAN_END)
+        return jscan_err(j, r->e);
+    if (t->vocab.n == 0)
+        return err_set(r->e, "model.vocab is empty");
+    return vocab_index(&t->vocab, r->e);
+}
+
+static int read_merges(struct model_reader *r, struct jscan *j)
+{
+    if (!r->bpe && !(r->bpe = mem_new(1, sizeof *r->bpe, r->e)))
+        return -1;
+    return bpe_read_merges(r->t, r->bpe, j, r->e) < 0 ? err_prefix(r->e, "model.merges: ") : 0;
+}
+
+/* Now, or noted for later where the vocabulary is still to come. */
+static int see_merges(struct model_reader *r, enum jscan_type type)
+{
+    if (type != JSCAN_ARRAY)
+        return wrong(r, "merges", "an array");
+    if (r->has_merges)
+        return err_set(r->e, "model.merges is there twice");
+    r->has_merges = true;
+    if (r->has_vocab && !r->vocab_is_array)
+        return read_merges(r, r->j);
+    r->merges.at = r->j->start;
+    if (jscan_skip(r->j) < 0)
+        return jscan_err(r->j, r->e);
+    r->merges.n = r->j->pos - r->merges.at;
+    return 0;
+}
+
+static int read_dropout(struct model_reader *r, enum jscan_type type)
+{
+    double p = 0;
+    if (type != JSCAN_NULL && (type != JSCAN_NUMBER || jscan_real(r->j, &p) < 0))
+        return wrong(r, "dropout", "a number");
+    if (p != 0)
+        return err_set(r->e, "model.dropout of %g is not supported: ids would be random", p);
+    return 0;
+}
+
+static int read_max_chars(struct model_reader *r, enum jscan_type type)
+{
+    int64_t n;
+    if (type != JSCAN_NUMBER || jscan_int(r->j, &n) < 0 || n < 0)
+        return wrong(r, "max_input_chars_per_word", "a whole number");
+    r->t->settings.max_chars = (uint64_t)n;
+    return 0;
+}
+
+static int read_member(struct model_reader *r)
+{
+    struct model_settings *s = &r->t->settings;
+    struct jscan key = *r->j;
+    enum jscan_type type = jscan_next(r->j);
+    if (type == JSCAN_ERROR)
+        return jscan_err(r->j, r->e);
+    if (jscan_key_is(&key, "type"))
+        return read_string(r, type, "type", &r->type);
+    if (jscan_key_is(&key, "vocab"))
+        return read_vocab(r, type);
+    if (jscan_key_is(&key, "merges"))
+        return see_merges(r, type);
+    if (jscan_key_is(&key, "dropout"))
+        return read_dropout(r, type);
+    if (jscan_key_is(&key, "unk_token")) {
+        r->has_unk = type != JSCAN_NULL;
+        return read_string(r, type, "unk_token", &r->unk);
+    }
+    if (jscan_key_is(&key, "continuing_subword_prefix"))
+        return read_string(r, type, "continuing_subword_prefix", &s->prefix);
+    if (jscan_key_is(&key, "end_of_word_suffix"))
+        return read_string(r, type, "end_of_word_suffix", &s->suffix);
+    if (jscan_key_is(&key, "fuse_unk"))
+        return read_bool(r, type, "fuse_unk", &s->fuse_unk);
+    if (jscan_key_is(&key, "byte_fallback"))
+        return read_bool(r, type, "byte_fallback", &s->byte_fallback);
+    if (jscan_key_is(&key, "ignore_merges"))
+        return read_bool(r, type, "ignore_merges", &s->ignore_merges);
+    if (jscan_key_is(&key, "max_input_chars_per_word"))
+        return read_max_chars(r, type);
+    return jscan_skip(r->j) < 0 ? jscan_err(r->j, r->e) : 0;
+}
+
+/* Files of old leave the type to be told by what is there. */
+static const char *type_of(const struct model_reader *r)
+{
+    if (r->type.len)
+        return r->type.s;
+    return r->has_merges              ? "BPE"
+           : r->vocab_is_array        ? "Unigram"
+           : r->t->settings.max_chars ? "WordPiece"
+                                      : "WordLevel";
+}
+
+static int finish_bpe(struct model_reader *r)
+{
+    struct tokenizer *t = r->t;
+    if (!r->has_vocab || r->vocab_is_array)
+        return err_set(r->e, "model.vocab is missing or no object");
+    if (t->settings.prefix.len)
+        return err_set(r->e, "BPE with a continuing_subword_prefix is not supported");
+    if (t->settings.suffix.len)
+        return err_set(r->e, "BPE with an end_of_word_suffix ('%s') is not supported",
+                       t->settings.suffix.s);
+    if (r->merges.n) {
+        struct jscan j;
+        value_scan(t, r->merges, &j);
+        jscan_next(&j);
+        if (read_merges(r, &j) < 0)
+            return -1;
+    }
+    if (!r->bpe && !(r->bpe = mem_new(1, sizeof *r->bpe, r->e)))
+        return -1;
+    t->settings.max_chars = 0;
+    if (r->has_unk) {
+        t->settings.unk = vocab_id(&t->vocab, r->unk.s, r->unk.len);
+        if (t->settings.unk < 0)
+            return err_set(r->e, "model.unk_token '%s' is not in the vocabulary", r->unk.s);
+    }
+    if (bpe_finish(t, r->bpe, r->e) < 0)
+        return -1;
+    t->ops = &bpe_ops;
+    t->model = r->bpe;
+    r->bpe = NULL;
+    return 0;
+}
+
+static int read_members(struct model_reader *r)
+{
+    enum jscan_type type = jscan_next(r->j);
+    if (type != JSCAN_OBJECT)
+        return r->j->error ? jscan_err(r->j, r->e) : err_set(r->e, "model is not an object");
+    while ((type = jscan_next(r->j)) == JSCAN_KEY)
+        if (read_member(r) < 0)
+            return -1;
+    if (type != JSCAN_END)
+        return jscan_err(r->j, r->e);
+    if (strcmp(type_of(r), "BPE") != 0)
+        return err_set(r->e, "a model of type %.40s is not supported", type_of(r));
+    return finish_bpe(r);
+}
+
+int read_model(struct tokenizer *t, struct jscan *j, struct err *e)
+{
+    struct model_reader r = {.t = t, .j = j, .type = BUF_INIT, .unk = BUF_INIT, .e = e};
+    t->settings.unk = -1;
+    int rc = read_members(&r);
+    buf_release(&r.type);
+    buf_release(&r.unk);
+    if (r.bpe)
+        bpe_ops.free(r.bpe);
+    return rc;
+}

@@ -1,0 +1,401 @@
+/* Tokenizers as a whole: opening, and what is asked of them besides encoding and decoding. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/utf8.h"
+#include "io/in.h"
+#include "text/normalize.h"
+#include "token/bytelevel.h"
+#include "token/token_int.h"
+
+enum { MAX_FILE = 1 << 30, SLACK = 64 };
+
+void ids_release(struct ids *ids)
+{
+    free(ids->v);
+    *ids = (struct ids){0};
+}
+
+/* ---- reading */
+
+void value_scan(const struct tokenizer *t, struct value v, struct jscan *j)
+{
+    jscan_init(j, t->json, v.at + v.n);
+    j->pos = v.at;
+}
+
+int scan_text(struct tokenizer *t, const struct jscan *j, const char **s, size_t *n, struct err *e)
+{
+    size_t good = utf8_valid(j->str, j->len);
+    if (good != j->len)
+        return err_set(e, "at byte %zu: invalid UTF-8", (size_t)(j->str - j->p) + good);
+    *s = j->str;
+    *n = j->len;
+    if (!j->escaped)
+        return 0;
+    struct buf b = BUF_INIT;
+    char *copy = NULL;
+    if (jscan_string(j, false, &b, e) == 0 &&
+        (copy = arena_new(&t->strings, b.len + 16, 1, e)) != NULL) {
+        memcpy(copy, b.s, b.len);
+        *s = copy;
+        *n = b.len;
+    }
+    buf_release(&b);
+    return copy ? 0 : -1;
+}
+
+static int note_value(struct tokenizer *t, struct jscan *j, struct value *v, struct err *e)
+{
+    (void)t;
+    if (jscan_next(j) == JSCAN_ERROR)
+        return jscan_err(j, e);
+    v->at = j->start;
+    if (jscan_skip(j) < 0)
+        return jscan_err(j, e);
+    v->n = j->pos - v->at;
+    return 0;
+}
+
+static int read_top(struct tokenizer *t, struct err *e)
+{
+    struct jscan j;
+    enum jscan_type type;
+    bool has_model = false;
+    struct value ignored;
+    const struct {
+        const char *key;
+        struct value *v;
+    } parts[] = {
+        {"normalizer", &t->normalizer},         {"pre_tokenizer", &t->pre_tokenizer},
+        {"post_processor", &t->post_processor}, {"decoder", &t->decoder},
+        {"added_tokens", &t->added_tokens},
+    };
+    jscan_init(&j, t->json, t->json_len);
+    type = jscan_next(&j);
+    if (type != JSCAN_OBJECT)
+        return j.error ? jscan_err(&j, e) : err_set(e, "not a tokenizer.json: no JSON object");
+    while ((type = jscan_next(&j)) == JSCAN_KEY) {
+        if (jscan_key_is(&j, "model")) {
+            if (has_model)
+                return err_set(e, "'model' is there twice");
+            has_model = true;
+            if (read_model(t, &j, e) < 0)
+                return -1;
+            continue;
+        }
+        struct value *v = &ignored;
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            if (jscan_key_is(&j, parts[i].key))
+                v = parts[i].v;
+        if (note_value(t, &j, v, e) < 0)
+            return -1;
+    }
+    if (type == JSCAN_END)
+        type = jscan_next(&j);
+    if (type != JSCAN_EOF)
+        return jscan_err(&j, e);
+    return has_model ? 0 : err_set(e, "not a tokenizer.json: it has no 'model'");
+}
+
+static int read_added_member(struct tokenizer *t, struct jscan *j, struct added_token *a,
+                             bool *normalized_given, int64_t *id, struct err *e)
+{
+    struct {
+        const char *key;
+        bool *to;
+    } bits[] = {{"special", &a->special},
+                {"lstrip", &a->lstrip},
+                {"rstrip", &a->rstrip},
+                {"single_word", &a->single_word},
+                {"normalized", &a->normalized}};
+    struct jscan key = *j;
+    enum jscan_type type = jscan_next(j);
+    if (type == JSCAN_ERROR)
+        return jscan_err(j, e);
+    if (jscan_key_is(&key, "id"))
+        return type == JSCAN_NUMBER && jscan_int(j, id) == 0
+                   ? 0
+                   : err_set(e, "added_tokens: an id that is no whole number");
+    if (jscan_key_is(&key, "content"))
+        return type == JSCAN_STRING ? scan_text(t, j, &a->s, &a->len, e)
+                                    : err_set(e, "added_tokens: a content that is no string");
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if (jscan_key_is(&key, bits[i].key)) {
+            if (type != JSCAN_TRUE && type != JSCAN_FALSE)
+                return err_set(e, "added_tokens: '%s' is not true or false", bits[i].key);
+            *bits[i].to = type == JSCAN_TRUE;
+            *normalized_given |= bits[i].to == &a->normalized;
+            return 0;
+        }
+    return jscan_skip(j) < 0 ? jscan_err(j, e) : 0;
+}
+
+static int read_added_token(struct tokenizer *t, struct jscan *j, struct finder *seen,
+                            struct err *e)
+{
+    struct added_token a = {0};
+    bool normalized_given = false;
+    int64_t given = -1;
+    enum jscan_type type;
+    while ((type = jscan_next(j)) == JSCAN_KEY)
+        if (read_added_member(t, j, &a, &normalized_given, &given, e) < 0)
+            return -1;
+    if (type != JSCAN_END)
+        return jscan_err(j, e);
+    if (!a.s)
+        return err_set(e, "added_tokens: a token without content");
+    if (a.len == 0)
+        return 0;
+    if (!normalized_given)
+        a.normalized = !a.special;
+    int dup = finder_add(seen, a.s, a.len, 0, e);
+    if (dup)
+        return dup < 0 ? -1 : 0;
+    /* The reference goes by the vocabulary, else by the order of the file: it does not heed "id" */
+    int64_t id = vocab_id(&t->vocab, a.s, a.len);
+    if (id < 0)
+        id = t->next_id;
+    if (id > TOKEN_MAX_ID)
+        return err_set(e, "added_tokens: ids beyond %d", (int)TOKEN_MAX_ID);
+    if (t->next_id <= id)
+        t->next_id = id + 1;
+    a.id = (uint32_t)id;
+    t->n_renumbered += id != given;
+    if (mem_grow(&t->added.v, &t->added.cap, t->added.n + 1, sizeof a, e) < 0)
+        return -1;
+    t->added.v[t->added.n++] = a;
+    return 0;
+}
+
+int read_added_tokens(struct tokenizer *t, struct err *e)
+{
+    struct jscan j;
+    enum jscan_type type;
+    struct finder seen;
+    int rc = 0;
+    if (t->added_tokens.n == 0)
+        return 0;
+    value_scan(t, t->added_tokens, &j);
+    type = jscan_next(&j);
+    if (type == JSCAN_NULL)
+        return 0;
+    if (type != JSCAN_ARRAY)
+        return err_set(e, "added_tokens is not an array");
+    finder_init(&seen);
+    t->next_id = (int64_t)(t->vocab.n - t->vocab.n_dropped);
+    while (rc == 0 && (type = jscan_next(&j)) == JSCAN_OBJECT)
+        rc = read_added_token(t, &j, &seen, e);
+    finder_release(&seen);
+    if (rc < 0)
+        return -1;
+    if (type != JSCAN_END)
+        return type == JSCAN_ERROR ? jscan_err(&j, e)
+                                   : err_set(e, "added_tokens: an entry that is no object");
+    return 0;
+}
+
+/* What is searched for in the text, and what in the normalised text, special ones first as they
+ * are the ones that count where two are equal. */
+static int index_added(struct tokenizer *t, struct err *e)
+{
+    struct buf form = BUF_INIT;
+    int rc = 0;
+    for (int special = 1; special >= 0; special--)
+        for (size_t i = 0; i < t->added.n && rc == 0; i++) {
+            const struct added_token *a = &t->added.v[i];
+            if (a->special != special)
+                continue;
+            buf_clear(&form);
+            rc = a->normalized && t->nfc ? nfc_append(&form, a->s, a->len, e)
+                                         : buf_add(&form, a->s, a->len, e);
+            if (rc == 0 && finder_add(a->normalized ? &t->added.normalized : &t->added.raw, form.s,
+                                      form.len, (uint32_t)i, e) < 0)
+                rc = -1;
+        }
+    buf_release(&form);
+    return rc;
+}
+
+/* What each id gives when decoded: the bytes that its characters stand for, or, where one of them
+ * stands for none, the token as it is; of added tokens always that. */
+static int fill_bytes(struct tokenizer *t, struct err *e)
+{
+    size_t total = 16;
+    t->n_ids = t->vocab.id_bound;
+    for (size_t i = 0; i < t->added.n; i++)
+        if (t->n_ids <= t->added.v[i].id)
+            t->n_ids = t->added.v[i].id + 1;
+    for (size_t i = 0; i < t->vocab.n; i++)
+        total += t->vocab.v[i].len;
+    char *p = arena_new(&t->strings, total, 1, e);
+    t->bytes = mem_new(t->n_ids, sizeof *t->bytes, e);
+    if (!p || !t->bytes)
+        return -1;
+    for (uint32_t id = 0; id < t->vocab.id_bound; id++) {
+        const struct token *k = vocab_token(&t->vocab, id);
+        if (!k)
+            continue;
+        long n = bytelevel_bytes(p, k->s, k->len);
+        t->bytes[id] = (struct id_bytes){n < 0 ? k->s : p, n < 0 ? k->len : (uint32_t)n, false};
+        p += n < 0 ? 0 : n;
+    }
+    for (size_t i = 0; i < t->added.n; i++) {
+        const struct added_token *a = &t->added.v[i];
+        t->bytes[a->id] = (struct id_bytes){a->s, (uint32_t)a->len, a->special};
+    }
+    return 0;
+}
+
+static int describe(struct tokenizer *t, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    if (buf_printf(&b, e,
+                   "byte-level %s, %" PRIu32 " ids, %zu merges, %zu added tokens%s%s; split: ",
+                   t->ops->type, t->n_ids, t->n_merges, t->added.n, t->nfc ? ", NFC" : "",
+                   t->settings.ignore_merges ? ", whole pieces before merges" : "") < 0 ||
+        split_describe(t->split, &b, e) < 0) {
+        buf_release(&b);
+        return -1;
+    }
+    t->describe = buf_take(&b, e);
+    return t->describe ? 0 : -1;
+}
+
+/* Takes json, which has SLACK bytes behind it. */
+static struct tokenizer *parse(char *json, size_t n, const char *name, struct err *e)
+{
+    struct tokenizer *t = mem_new(1, sizeof *t, e);
+    if (!t) {
+        free(json);
+        return NULL;
+    }
+    t->json = json;
+    t->json_len = n;
+    t->settings.prefix = t->settings.suffix = (struct buf)BUF_INIT;
+    arena_init(&t->strings, 0);
+    added_init(&t->added);
+    t->name = mem_strdup(name, e);
+    if (!t->name)
+        goto fail;
+    if (read_top(t, e) < 0 || read_normalizer(t, e) < 0 || read_pre_tokenizer(t, e) < 0 ||
+        read_post_processor(t, e) < 0 || read_decoder(t, e) < 0 || read_added_tokens(t, e) < 0 ||
+        index_added(t, e) < 0 || fill_bytes(t, e) < 0 || describe(t, e) < 0) {
+        err_prefix(e, "%s: ", name);
+        goto fail;
+    }
+    return t;
+fail:
+    tokenizer_close(t);
+    return NULL;
+}
+
+struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e)
+{
+    char *copy = mem_new(n + SLACK, 1, e);
+    if (!copy)
+        return NULL;
+    memcpy(copy, json, n);
+    return parse(copy, n, name, e);
+}
+
+struct tokenizer *tokenizer_open(const char *path, struct err *e)
+{
+    struct buf file = BUF_INIT;
+    struct tokenizer *t = NULL;
+    struct in *in = NULL;
+    struct stat st;
+    size_t n;
+    char *json;
+    bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (buf_printf(&file, e, "%s%s", path, dir ? "/tokenizer.json" : "") < 0)
+        goto end;
+    in = in_open(file.s, 0, e);
+    json = in ? in_all(in, MAX_FILE, &n, e) : NULL;
+    if (json)
+        t = parse(json, n, file.s, e);
+end:
+    in_close(in);
+    buf_release(&file);
+    return t;
+}
+
+void tokenizer_close(struct tokenizer *t)
+{
+    if (!t)
+        return;
+    if (t->ops)
+        t->ops->free(t->model);
+    vocab_release(&t->vocab);
+    buf_release(&t->settings.prefix);
+    buf_release(&t->settings.suffix);
+    added_release(&t->added);
+    split_free(t->split);
+    arena_release(&t->strings);
+    free(t->before);
+    free(t->after);
+    free(t->bytes);
+    free(t->describe);
+    free(t->json);
+    free(t->name);
+    free(t);
+}
+
+/* ---- asking */
+
+uint32_t tokenizer_vocab_size(const struct tokenizer *t)
+{
+    return t->n_ids;
+}
+
+const char *tokenizer_json(const struct tokenizer *t, size_t *n)
+{
+    *n = t->json_len;
+    return t->json;
+}
+
+int64_t tokenizer_id(const struct tokenizer *t, const char *token, size_t n)
+{
+    for (size_t i = 0; i < t->added.n; i++)
+        if (t->added.v[i].len == n && memcmp(t->added.v[i].s, token, n) == 0)
+            return t->added.v[i].id;
+    struct buf padded = BUF_INIT;
+    int64_t id = -1;
+    if (buf_reserve(&padded, n + 16, NULL) == 0) {
+        memcpy(padded.s, token, n);
+        id = vocab_id(&t->vocab, padded.s, n);
+    }
+    buf_release(&padded);
+    return id;
+}
+
+const char *tokenizer_bytes(const struct tokenizer *t, uint32_t id, size_t *n)
+{
+    if (id >= t->n_ids || !t->bytes[id].s) {
+        *n = 0;
+        return NULL;
+    }
+    *n = t->bytes[id].len;
+    return t->bytes[id].s;
+}
+
+bool tokenizer_is_special(const struct tokenizer *t, uint32_t id)
+{
+    return id < t->n_ids && t->bytes[id].special;
+}
+
+const char *tokenizer_describe(const struct tokenizer *t)
+{
+    return t->describe;
+}
+
+void tokenizer_around(const struct tokenizer *t, const uint32_t **before, size_t *n_before,
+                      const uint32_t **after, size_t *n_after)
+{
+    *before = t->before;
+    *n_before = t->n_before;
+    *after = t->after;
+    *n_after = t->n_after;
+}
