@@ -351,5 +351,7 @@ int opt_parse(struct opt *opts, int argc, char **argv, int *n_operands, struct e
             return -1;
     }
     *n_operands = n;
+    if (argc > 0)
+        argv[1 + n] = NULL;
     return 0;
 }

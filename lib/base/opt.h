@@ -47,8 +47,9 @@ struct opt {
     int given;          /* how often it was given on the command line */
 };
 
-/* Parses argv[1..): operands are moved to the front of argv[1..], their number goes to *n_operands.
- * Errors are ERR_USAGE. opts ends with an entry whose name and letter and help are all empty. */
+/* Parses argv[1..): operands are moved to the front of argv[1..], a NULL behind them; their number
+ * goes to *n_operands. Errors are ERR_USAGE. opts ends with an entry whose name and letter and
+ * help are all empty. */
 int opt_parse(struct opt *opts, int argc, char **argv, int *n_operands, struct err *e);
 /* Finds by name; BUG() if there is none. */
 struct opt *opt_find(struct opt *opts, const char *name);

@@ -14,7 +14,9 @@
  * Every table gets -h/--help and -V/--version added. prog_end prints the error ("dedup: message",
  * and for ERR_USAGE a line "Try 'dedup -h' for the options."), flushes and closes stdout, and
  * returns the exit status: 0, 1, 2; ERR_PIPE ends the process by SIGPIPE, ERR_SIGNAL by re-raising
- * the signal that was caught. A write error on stdout is found here at the latest.
+ * the signal that was caught. A write error on stdout is found here at the latest. Standard
+ * descriptors that the parent closed are occupied, so that no file opened later becomes stdout;
+ * printing to such a one is an error, never touching it is none.
  */
 #ifndef BASE_PROG_H
 #define BASE_PROG_H

@@ -110,7 +110,7 @@ static void test_forms(void)
     ok(parse("--output=a=b") == 0 && strcmp(o.str, "a=b") == 0, "a value with an equals sign");
     ok(parse("a -f - b -- c -v") == 0 && n_operands == 5 && !strcmp(argv[1], "a") &&
            !strcmp(argv[2], "-") && !strcmp(argv[3], "b") && !strcmp(argv[4], "c") &&
-           !strcmp(argv[5], "-v") && o.flag && o.count == 0,
+           !strcmp(argv[5], "-v") && !argv[6] && o.flag && o.count == 0,
        "operands move to the front, in order");
     ok(parse("_ a") == 0 && n_operands == 2 && !strcmp(argv[1], ""), "an empty operand");
     ok(parse("") == 0 && n_operands == 0, "nothing at all");
