@@ -1,0 +1,219 @@
+/* Batches of documents through the ordered pipeline of pool.h. */
+#include "io/docflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+
+enum {
+    BATCH_BYTES = 128 << 10, /* a batch is closed when it holds as much, or so many records */
+    BATCH_DOCS = 1024,
+    KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
+    SLACK = 64,            /* readable bytes behind a text */
+    AHEAD = 8,
+};
+
+struct item {
+    struct doc doc;
+    size_t at; /* of its bytes in bytes, or in fixed where they were repaired */
+    bool skipped, replaced;
+};
+
+struct batch {
+    struct item *item;
+    size_t n, cap;
+    struct buf bytes, fixed;
+    unsigned char *result;
+    size_t result_cap;
+    bool failed; /* with error, behind its n documents */
+    struct err error;
+};
+
+struct flow {
+    const struct docflow *f;
+    void *user;
+    struct docs *docs;
+    const struct docs_opt *opt;
+    struct buf *scratch; /* one per thread */
+    bool ended;          /* of the reader */
+};
+
+static int batch_init(void *user, void *batch, struct err *e)
+{
+    struct batch *b = batch;
+    (void)user;
+    (void)e;
+    b->bytes = b->fixed = (struct buf)BUF_INIT;
+    return 0;
+}
+
+static void batch_release(void *user, void *batch)
+{
+    struct batch *b = batch;
+    (void)user;
+    free(b->item);
+    free(b->result);
+    buf_release(&b->bytes);
+    buf_release(&b->fixed);
+}
+
+static void batch_clear(struct batch *b)
+{
+    b->n = 0;
+    b->failed = false;
+    if (b->bytes.cap > KEEP_BYTES)
+        buf_release(&b->bytes);
+    if (b->fixed.cap > KEEP_BYTES)
+        buf_release(&b->fixed);
+    buf_clear(&b->bytes);
+    buf_clear(&b->fixed);
+}
+
+/* An error waits until the documents before it have been handed on. */
+static void fail_later(struct batch *b, size_t n, const struct err *e)
+{
+    b->n = n;
+    b->failed = true;
+    b->error = *e;
+}
+
+static int add_record(struct batch *b, const struct doc *rec, struct err *e)
+{
+    const char *s = rec->raw ? rec->raw : rec->text;
+    size_t n = rec->raw ? rec->raw_len : rec->len;
+    if (mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0)
+        return -1;
+    b->item[b->n] = (struct item){.doc = *rec, .at = b->bytes.len};
+    if (buf_add(&b->bytes, s, n, e) < 0 || buf_reserve(&b->bytes, SLACK, e) < 0)
+        return -1;
+    b->n++;
+    return 0;
+}
+
+static int read_batch(void *user, void *batch, struct err *e)
+{
+    struct flow *w = user;
+    struct batch *b = batch;
+    batch_clear(b);
+    while (!w->ended && b->bytes.len < BATCH_BYTES && b->n < BATCH_DOCS) {
+        struct doc rec;
+        struct err why = {0};
+        int r = docs_next_raw(w->docs, &rec, &why);
+        if (r > 0)
+            r = add_record(b, &rec, &why) < 0 ? -1 : 1;
+        if (r < 0)
+            fail_later(b, b->n, &why);
+        if (r <= 0)
+            w->ended = true;
+    }
+    (void)e;
+    return b->n > 0 || b->failed;
+}
+
+static void set_place(struct item *it, const char *bytes)
+{
+    if (it->doc.raw)
+        it->doc.raw = bytes + it->at;
+    else
+        it->doc.text = bytes + it->at;
+}
+
+/* Keeps the repaired bytes of a record: scratch is overwritten by the next one. */
+static int keep_fixed(struct batch *b, struct item *it, const struct doc *parsed, struct err *e)
+{
+    const char *s = parsed->raw ? parsed->raw : parsed->text;
+    size_t n = parsed->raw ? parsed->raw_len : parsed->len;
+    it->at = b->fixed.len;
+    it->replaced = true;
+    it->doc.raw_len = parsed->raw_len;
+    return buf_add(&b->fixed, s, n, e);
+}
+
+/* Parses one record and works on it. */
+static int work_item(struct flow *w, struct batch *b, size_t i, int thread, struct err *e)
+{
+    struct item *it = &b->item[i];
+    size_t size = w->f->result_size;
+    bool replaced;
+    set_place(it, b->bytes.s);
+    struct doc doc = it->doc;
+    int r = doc_parse(w->opt, &doc, &w->scratch[thread], &replaced, e);
+    it->skipped = r == 0;
+    if (r <= 0)
+        return r;
+    it->doc.len = doc.len;
+    if (replaced && keep_fixed(b, it, &doc, e) < 0)
+        return -1;
+    return w->f->work ? w->f->work(w->user, &doc, thread, size ? b->result + i * size : NULL, e)
+                      : 0;
+}
+
+static int work_batch(void *user, void *batch, int thread, struct err *e)
+{
+    struct flow *w = user;
+    struct batch *b = batch;
+    size_t n_bytes;
+
+    if (size_mul(b->n, w->f->result_size, &n_bytes, "results of a batch", e) < 0 ||
+        mem_grow(&b->result, &b->result_cap, n_bytes, 1, e) < 0)
+        return -1;
+    if (n_bytes)
+        memset(b->result, 0, n_bytes);
+    for (size_t i = 0; i < b->n; i++) {
+        struct err why = {0};
+        if (work_item(w, b, i, thread, &why) < 0)
+            fail_later(b, i, &why);
+    }
+    if (w->scratch[thread].cap > KEEP_BYTES)
+        buf_release(&w->scratch[thread]);
+    return 0;
+}
+
+static int write_batch(void *user, void *batch, struct err *e)
+{
+    struct flow *w = user;
+    struct batch *b = batch;
+    size_t size = w->f->result_size;
+    for (size_t i = 0; i < b->n; i++) {
+        struct item *it = &b->item[i];
+        if (w->f->ahead && i + AHEAD < b->n)
+            w->f->ahead(w->user, b->result + (i + AHEAD) * size);
+        if (it->skipped) {
+            if (docs_reject(w->docs, &it->doc, e) < 0)
+                return -1;
+            continue;
+        }
+        if (it->replaced)
+            set_place(it, b->fixed.s);
+        docs_accept(w->docs, &it->doc, it->replaced);
+        if (w->f->put && w->f->put(w->user, &it->doc, size ? b->result + i * size : NULL, e) < 0)
+            return -1;
+    }
+    if (b->failed) {
+        *e = b->error;
+        return -1;
+    }
+    return w->f->done ? w->f->done(w->user, e) : 0;
+}
+
+int docflow_run(const struct docflow *f, void *user, struct docs *d, const struct docs_opt *o,
+                int n_threads, struct err *e)
+{
+    static const struct pool_ops ops = {batch_init, read_batch, work_batch, write_batch,
+                                        batch_release};
+    if (n_threads < 1)
+        n_threads = 1;
+    struct flow w = {.f = f, .user = user, .docs = d, .opt = o};
+    w.scratch = mem_new((size_t)n_threads, sizeof *w.scratch, e);
+    if (!w.scratch)
+        return -1;
+    for (int i = 0; i < n_threads; i++)
+        w.scratch[i] = (struct buf)BUF_INIT;
+    int rc = pool_run(&ops, &w, n_threads, 0, sizeof(struct batch), e);
+    for (int i = 0; i < n_threads; i++)
+        buf_release(&w.scratch[i]);
+    free(w.scratch);
+    return rc;
+}

@@ -1,0 +1,34 @@
+/*
+ * Documents through threads: records are read in one place, parsed and worked on by n_threads
+ * threads, and handed on in the order of the input, so that what is written does not depend on the
+ * number of threads. Bad records are counted and rejected as docs.h says, in the same order.
+ *
+ *     struct docflow f = {.work = ..., .put = ..., .result_size = sizeof(struct my_result)};
+ *     rc = docflow_run(&f, user, docs, &opt, n_threads, e);
+ *
+ * work(user, doc, thread, result, e): in any thread; thread in [0, n_threads) picks scratch; result
+ *     is result_size zeroed bytes of this document. May be NULL.
+ * put(user, doc, result, e): in order, in the calling thread. May be NULL. Of the document it may
+ *     use raw (with what --on-error replace repaired), file, line, number, and text only where
+ *     there is no raw, that is of plain text.
+ * ahead(user, result): some documents before a put, to fetch what it will need. May be NULL.
+ * done(user, e): now and then, in the calling thread, for progress and signals. May be NULL.
+ * All return 0, or -1, which ends the run.
+ */
+#ifndef IO_DOCFLOW_H
+#define IO_DOCFLOW_H
+
+#include <stddef.h>
+#include "io/docs.h"
+
+struct docflow {
+    int (*work)(void *user, const struct doc *doc, int thread, void *result, struct err *e);
+    int (*put)(void *user, const struct doc *doc, const void *result, struct err *e);
+    void (*ahead)(void *user, const void *result);
+    int (*done)(void *user, struct err *e);
+    size_t result_size;
+};
+int docflow_run(const struct docflow *f, void *user, struct docs *d, const struct docs_opt *o,
+                int n_threads, struct err *e);
+
+#endif
