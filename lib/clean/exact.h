@@ -1,0 +1,44 @@
+/*
+ * A set of 128-bit hashes with a few words of value each: which documents were seen.
+ *
+ * Entries lie in one array in the order of their hashes, each at or shortly behind the place that
+ * its hash's high word is proportional to (ordered linear probing, Amble & Knuth 1974). So the
+ * array can grow where it stands, in small steps, and never needs a copy of itself. An entry takes
+ * 16 bytes and 8 a value, divided by the load: at most 41 bytes with up to 2 values, once there
+ * are some thousands.
+ *
+ *     struct exact x;
+ *     exact_init(&x, 1);
+ *     bool added;
+ *     uint64_t *v = exact_put(&x, hash, &added, e);   NULL: no memory; then only release
+ *     if (added) v[0] = ...;
+ *     exact_release(&x);
+ */
+#ifndef CLEAN_EXACT_H
+#define CLEAN_EXACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/hash.h"
+#include "quern/err.h"
+
+struct exact {
+    uint64_t *slot; /* n_slots entries of width words: hash high, hash low, values */
+    size_t n_slots; /* as allocated */
+    size_t n_homes; /* hashes point at the first n_homes slots; the rest takes the overflow */
+    size_t n;       /* entries */
+    size_t n_max;   /* entries at which homes are added */
+    unsigned width;
+};
+
+void exact_init(struct exact *x, unsigned n_values);
+/* The values of h's entry, made if there was none (then they are 0 and *added is true). Valid
+ * until the next exact_put. */
+uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e);
+/* Fetches h's place: best called some entries before exact_put or exact_get. */
+void exact_prefetch(const struct exact *x, struct hash128 h);
+uint64_t *exact_get(const struct exact *x, struct hash128 h); /* NULL: not there */
+void exact_release(struct exact *x);
+
+#endif
