@@ -222,8 +222,11 @@ static int begin_segment(struct shard_in *s, const unsigned char first[16], stru
         return -1;
     s->segment = is_first ? &s->head : &s->later;
     own_strings_free(s->segment);
-    if (shard_magic_get(first, &len, e) < 0)
+    if (shard_magic_get(first, &len, e) < 0) {
+        if (!is_first)
+            err_prefix(e, "behind the end block: ");
         return at(s, s->segment_start, e);
+    }
     if (take_head(s, first, len, e) < 0)
         return -1;
     if (!is_first && shard_may_follow(&s->head, s->segment, e) < 0)
@@ -256,8 +259,8 @@ static int next_segment(struct shard_in *s, struct err *e)
     if ((size_t)n < sizeof first) {
         if (!memcmp(first, "\x89TOK\r\n\x1a\n", (size_t)n < 8 ? (size_t)n : 8))
             return truncated(s, "a header", e);
-        return err_set(e, "%s: at byte %llu: this is not a token shard", in_name(s->in),
-                       ull(s->segment_start));
+        return err_set(e, "%s: at byte %llu: %sthis is not a token shard", in_name(s->in),
+                       ull(s->segment_start), s->before.n_segments ? "behind the end block: " : "");
     }
     return begin_segment(s, first, e) < 0 ? -1 : 1;
 }
@@ -275,7 +278,6 @@ static int check_footer(struct shard_in *s, const unsigned char *p, struct err *
     } part[] = {
         {"number of documents", f.n_docs, s->n_docs},
         {"number of tokens", f.n_tokens, s->n_tokens},
-        {"checksum of the tokens", f.checksum, shard_sum_get(&s->sum)},
         {"largest id", f.id_bound, s->id_bound},
         {"length of the segment", f.segment_bytes, in_offset(s->in) - s->segment_start},
         {"offset of the end block", f.end_offset, s->block_offset - s->segment_start},
@@ -288,6 +290,9 @@ static int check_footer(struct shard_in *s, const unsigned char *p, struct err *
             return err_set(e, "the end block's %s is %llu, but %llu was read", part[i].name,
                            ull(part[i].said), ull(part[i].is));
     }
+    if (f.checksum != shard_sum_get(&s->sum))
+        return err_set(e, "the end block's checksum is %016llx, but the tokens' is %016llx",
+                       ull(f.checksum), ull(shard_sum_get(&s->sum)));
     return 0;
 }
 

@@ -51,7 +51,9 @@ static int check_ids(const struct shard_head *h, struct err *e)
     static const char *const name[3] = {"BOS", "EOS", "PAD"};
     uint64_t bound = h->vocab_size ? h->vocab_size : UINT32_MAX;
     for (int i = 0; i < 3; i++) {
-        if (id[i] < -1 || (id[i] >= 0 && (uint64_t)id[i] >= bound))
+        if (id[i] < -1)
+            return err_set(e, "%s id %lld is impossible", name[i], (long long)id[i]);
+        if (id[i] >= 0 && (uint64_t)id[i] >= bound)
             return err_set(e, "%s id %lld is not below the vocabulary size %llu", name[i],
                            (long long)id[i], (unsigned long long)bound);
     }

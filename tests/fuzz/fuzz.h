@@ -43,8 +43,9 @@ static inline const char *fuzz_file(const uint8_t *p, size_t n)
         assert(fd >= 0);
         atexit(fuzz_remove);
     }
-    assert(ftruncate(fd, 0) == 0);
+    /* cut after writing: ext4 writes a file to the disk when it was cut to nothing before */
     assert(pwrite(fd, p, n, 0) == (ssize_t)n);
+    assert(ftruncate(fd, (off_t)n) == 0);
     return fuzz_path;
 }
 
