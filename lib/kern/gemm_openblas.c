@@ -9,26 +9,48 @@
 
 #    include <cblas.h>
 
-static int even_part(int n, int most, int multiple)
+/* Up to so many rows, x·wᵀ is a matrix by vectors; sgemm would pack all of w for them. */
+#    define FEW_ROWS 8
+/* Rows of w that stay in the first cache from one vector to the next. */
+#    define GEMV_ROWS 64
+
+/* The length of equal parts of n, of at most `most` and an even number of them. */
+static int part(int n, int most)
 {
     int parts = (n + most - 1) / most;
-    int part = (n + parts - 1) / parts;
-    return (part + multiple - 1) / multiple * multiple;
+    if (n <= 128)
+        return n;
+    parts += parts & 1;
+    return ((n + parts - 1) / parts + 15) / 16 * 16;
 }
 
+/* Large tiles, for each packs its operands anew; measured with tests/bench/kern. */
 static void cut(enum gemm_kind kind, int m, int n, int k, int *tile_m, int *tile_n)
 {
-    (void)kind, (void)k;
-    *tile_n = even_part(n, 384, 16);
-    *tile_m = even_part(m, 512, 16);
+    (void)k;
+    *tile_m = kind == GEMM_TN ? part(m, 640) : m <= 512 ? m : part(m, 512);
+    *tile_n = kind == GEMM_TN ? (n <= 1536 ? n : part(n, 1536)) : part(n, 640);
+}
+
+static void few_rows(int m, int n, int k, const float *x, int ldx, const float *w, int ldw,
+                     float *y, int ldy, bool add)
+{
+    for (int j = 0; j < n; j += GEMV_ROWS)
+        for (int i = 0; i < m; i++)
+            cblas_sgemv(CblasRowMajor, CblasNoTrans, n - j < GEMV_ROWS ? n - j : GEMV_ROWS, k, 1,
+                        w + (size_t)j * (size_t)ldw, ldw, x + (size_t)i * (size_t)ldx, 1, add,
+                        y + (size_t)i * (size_t)ldy + j, 1);
 }
 
 static void tile(enum gemm_kind kind, int m, int n, int k, const float *a, int lda, const float *b,
                  int ldb, float *c, int ldc, bool add)
 {
-    cblas_sgemm(CblasRowMajor, kind == GEMM_TN ? CblasTrans : CblasNoTrans,
-                kind == GEMM_NT ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c,
-                ldc);
+    if (kind == GEMM_NT && m <= FEW_ROWS)
+        few_rows(m, n, k, a, lda, b, ldb, c, ldc, add);
+    else
+        cblas_sgemm(CblasRowMajor, kind == GEMM_TN ? CblasTrans : CblasNoTrans,
+                    kind == GEMM_NT ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c,
+                    ldc);
 }
 
 const struct gemm_kernels gemm_openblas = {.cut = cut, .tile = tile};

@@ -131,6 +131,10 @@ struct ops {
 
     /* ---- parameters */
     void (*adamw)(const struct adamw *a, float *w, float *m, float *v, const float *g, size_t n);
+
+    /* ---- what the processor could do: n rounds of independent multiply-adds on registers, for
+     * measuring its peak. Returns the floating-point operations done; *sink keeps them alive. */
+    double (*fma_burst)(size_t n, float *sink);
 };
 
 /* The table for the instruction set that cpu_isa() chose (portable where it cannot be had). */

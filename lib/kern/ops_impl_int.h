@@ -36,6 +36,7 @@ const struct ops VEC(ops) = {
     .xent_grad = xent_grad,
     .softmax = softmax,
     .adamw = adamw,
+    .fma_burst = fma_burst,
 };
 
 #endif

@@ -1,0 +1,312 @@
+/*
+ * Speed of the kernels beside the peak measured in the same run.
+ *
+ *     obj/tests/bench/kern [-j N] [gemm|attn|ops]...
+ *
+ * gemm: the five products of GPT-2 124M at 256 and 1024 tokens, forward, input gradient, weight
+ * gradient, in GFLOP/s and as a share of the peak of N threads. attn: a layer of its attention.
+ * ops: nanoseconds an element on one thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "base/sys.h"
+#include "kern/attn.h"
+#include "kern/gemm.h"
+
+static int n_threads = 2;
+static double peak;
+
+/* One thread is timed by the processor's clock, which other programs disturb less. */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return n_threads > 1 ? sys_time() : (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A step's time: from when the first thread begins until all have ended. */
+struct watch {
+    double start[256], best;
+};
+
+static void watch_start(struct worker *w, struct watch *c)
+{
+    team_barrier(w);
+    c->start[w->tid] = now();
+}
+
+static void watch_stop(struct worker *w, struct watch *c)
+{
+    team_barrier(w);
+    if (w->tid != 0)
+        return;
+    double end = now(), first = c->start[0];
+    for (int i = 1; i < w->n; i++)
+        first = c->start[i] < first ? c->start[i] : first;
+    if (c->best == 0 || end - first < c->best)
+        c->best = end - first;
+}
+
+static float *filled(size_t n)
+{
+    struct err e = {0};
+    float *v = sys_pages(n * sizeof *v, &e);
+    struct rng r;
+    rng_init(&r, 1, RNG_TEST, n);
+    for (size_t i = 0; v && i < n; i++)
+        v[i] = rng_f32(&r) - 0.5f;
+    return v;
+}
+
+/* ---- peak */
+
+struct burst {
+    double flops[256];
+};
+
+static void burst(struct worker *w, void *arg)
+{
+    struct burst *b = arg;
+    float sink = 0.001f;
+    b->flops[w->tid] = ops_get()->fma_burst(3000000, &sink);
+}
+
+static double measure_peak(int threads)
+{
+    double best = 0;
+    for (int r = 0; r < 8; r++) {
+        struct burst b = {{0}};
+        double start = now(), sum = 0;
+        team_run(threads, burst, &b);
+        double time = now() - start;
+        for (int i = 0; i < threads; i++)
+            sum += b.flops[i];
+        best = sum / time > best ? sum / time : best;
+    }
+    return best / 1e9;
+}
+
+/* ---- products */
+
+struct product {
+    int m, n, k, what, rounds;
+    enum gemm_dtype t;
+    struct gemm_weight *g;
+    float *x, *y, *dw;
+    void *scratch;
+    struct watch watch;
+};
+
+static void product_pass(struct worker *w, void *arg)
+{
+    struct product *p = arg;
+    enum gemm_backend b = gemm_backend_default();
+    for (int r = 0; r < p->rounds; r++) {
+        watch_start(w, &p->watch);
+        if (p->what == 0)
+            gemm_forward(w, p->g, p->m, p->x, p->k, p->y, p->n, NULL, p->scratch);
+        else if (p->what == 1)
+            gemm_dgrad(w, p->g, p->m, p->y, p->n, p->x, p->k, false, p->scratch);
+        else
+            gemm_wgrad(w, b, p->t, p->m, p->n, p->k, p->y, p->n, p->x, p->k, p->dw, p->k, true,
+                       p->scratch);
+        watch_stop(w, &p->watch);
+    }
+}
+
+static void products(int m, enum gemm_dtype t)
+{
+    static const int shape[][2] = {{2304, 768}, {768, 768}, {3072, 768}, {768, 3072}, {50257, 768}};
+    static const int times[] = {12, 12, 12, 12, 1};
+    static const char *const names[] = {"qkv", "proj", "up", "down", "head"};
+    double flops = 0, seconds = 0;
+    for (size_t i = 0; i < sizeof shape / sizeof shape[0]; i++) {
+        int n = shape[i][0], k = shape[i][1];
+        double work = 2.0 * m * n * k;
+        struct err e = {0};
+        float *w = filled((size_t)n * (size_t)k);
+        struct product p = {.m = m, .n = n, .k = k, .t = t, .rounds = n > 10000 ? 4 : 15};
+        p.x = filled((size_t)m * (size_t)k);
+        p.y = filled((size_t)m * (size_t)n);
+        p.dw = filled((size_t)n * (size_t)k);
+        size_t scratch = gemm_scratch(gemm_backend_default(), t, m, n, k);
+        p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
+        p.g = gemm_weight_new(w, n, k, gemm_backend_default(), t, true, &e);
+        printf("gemm %s m=%-4d %-4s n=%-5d k=%-4d", gemm_dtype_words[t], m, names[i], n, k);
+        for (p.what = 0; p.what < 3; p.what++) {
+            p.watch.best = 0;
+            team_run(n_threads, product_pass, &p);
+            double best = p.watch.best;
+            flops += work * times[i];
+            seconds += best * times[i];
+            printf("  %s %6.1f (%2.0f %%)",
+                   p.what == 0   ? "forward"
+                   : p.what == 1 ? "dgrad"
+                                 : "wgrad",
+                   work / best / 1e9, work / best / 1e7 / peak);
+        }
+        printf("\n");
+        fflush(stdout);
+        gemm_weight_free(p.g);
+        sys_pages_free(w, (size_t)n * (size_t)k * 4);
+        sys_pages_free(p.dw, (size_t)n * (size_t)k * 4);
+        sys_pages_free(p.x, (size_t)m * (size_t)k * 4);
+        sys_pages_free(p.y, (size_t)m * (size_t)n * 4);
+        if (p.scratch)
+            sys_pages_free(p.scratch, scratch);
+    }
+    printf("gemm %s m=%-4d all of GPT-2 124M: %.1f GFLOP/s (%.0f %%), %.3f s\n",
+           gemm_dtype_words[t], m, flops / seconds / 1e9, flops / seconds / 1e7 / peak, seconds);
+}
+
+/* ---- attention */
+
+struct attention {
+    struct attn a;
+    struct attn_io io;
+    struct watch forward, backward;
+};
+
+static void attention_pass(struct worker *w, void *arg)
+{
+    struct attention *p = arg;
+    for (int r = 0; r < 10; r++) {
+        watch_start(w, &p->forward);
+        attn_forward(w, &p->a, &p->io);
+        watch_stop(w, &p->forward);
+        watch_start(w, &p->backward);
+        attn_backward(w, &p->a, &p->io);
+        watch_stop(w, &p->backward);
+    }
+}
+
+static void attention(int n_seq, int n, int n_head, int n_kv_head, int head_dim, enum gemm_dtype t)
+{
+    struct attention p = {.a = {n_head, n_kv_head, head_dim, {.causal = true}, 0.125f, 0, t, NULL}};
+    struct attn_seq seq[64] = {{0}};
+    size_t tok = (size_t)(n_seq * n);
+    int lo = n_head * head_dim, ld = lo + 2 * n_kv_head * head_dim, v = lo + n_kv_head * head_dim;
+    for (int i = 0; i < n_seq; i++)
+        seq[i] = (struct attn_seq){.row = i * n, .n = n};
+    float *qkv = filled(tok * (size_t)ld), *dqkv = filled(tok * (size_t)ld);
+    float *o = filled(tok * (size_t)lo), *d_o = filled(tok * (size_t)lo);
+    float *lse = filled(tok * (size_t)n_head);
+    struct err e = {0};
+    size_t bytes = attn_scratch_bytes(&p.a, (int)tok, n_seq, n_threads, true);
+    p.io = (struct attn_io){.seq = seq,
+                            .n_seq = n_seq,
+                            .q = qkv,
+                            .k = qkv + lo,
+                            .v = qkv + v,
+                            .ldq = ld,
+                            .ldk = ld,
+                            .ldv = ld,
+                            .o = o,
+                            .ldo = lo,
+                            .lse = lse,
+                            .d_o = d_o,
+                            .ldd_o = lo,
+                            .dq = dqkv,
+                            .dk = dqkv + lo,
+                            .dv = dqkv + v,
+                            .lddq = ld,
+                            .lddk = ld,
+                            .lddv = ld,
+                            .scratch = sys_pages(bytes, &e)};
+    team_run(n_threads, attention_pass, &p);
+    double work = 2.0 * n_seq * n * (n + 1.0) * n_head * head_dim; /* causal, two products */
+    printf("attn %s %dx%d heads %d/%d of %d: forward %.2f ms, %.1f GFLOP/s (%.0f %%);"
+           " backward %.2f ms, %.1f (%.0f %%)\n",
+           gemm_dtype_words[t], n_seq, n, n_head, n_kv_head, head_dim, p.forward.best * 1e3,
+           work / p.forward.best / 1e9, work / p.forward.best / 1e7 / peak, p.backward.best * 1e3,
+           2.5 * work / p.backward.best / 1e9, 2.5 * work / p.backward.best / 1e7 / peak);
+    fflush(stdout);
+}
+
+/* ---- elements */
+
+#define TIME(name, n, call)                                      \
+    do {                                                         \
+        double best = 1e9;                                       \
+        for (int r = 0; r < 20; r++) {                           \
+            double start = now();                                \
+            for (int i = 0; i < 10; i++)                         \
+                call;                                            \
+            double time = (now() - start) / 10;                  \
+            best = time < best ? time : best;                    \
+        }                                                        \
+        printf("ops  %-24s %7.3f ns\n", name, best * 1e9 / (n)); \
+    } while (0)
+
+static void elements(void)
+{
+    const struct ops *k = ops_get();
+    enum { N = 32 * 768, V = 50257 };
+    float *x = filled(2 * V), *y = filled(2 * V), *z = filled(2 * V), *w = filled(2 * V);
+    float loss[1], lse[1], dw[768] = {0}, db[768] = {0}, mean[32], rstd[32];
+    uint16_t *h = (uint16_t *)w;
+    const uint32_t target[1] = {5};
+    const struct norm ln = {768, 1, 1e-5f, false, false}, rms = {768, 1, 1e-5f, true, false};
+    const struct norm qk = {64, 12, 1e-5f, true, false};
+    struct dropout d;
+    struct adamw a;
+    dropout_init(&d, 0.1, 1, 1, 1, 1);
+    adamw_init(&a, 1e-3, 0.9, 0.95, 1e-8, 0.1, 3, 1);
+    TIME("add", N, k->add(y, x, z, N));
+    TIME("exp", N, k->exp(y, x, N));
+    TIME("softcap", N, k->softcap(y, x, 30, N));
+    TIME("gelu", N, k->act(ACT_GELU, y, x, N));
+    TIME("gelu_tanh", N, k->act(ACT_GELU_TANH, y, x, N));
+    TIME("gelu_tanh gradient", N, k->act_grad(ACT_GELU_TANH, y, x, z, N));
+    TIME("silu gate", N, k->glu(ACT_SILU, y, x, z, N));
+    TIME("silu gate gradient", N, k->glu_grad(ACT_SILU, y, w, x, z, x, N));
+    TIME("bf16_round", N, k->bf16_round(y, x, N));
+    TIME("bf16_from_f32", N, k->bf16_from_f32(h, x, N));
+    TIME("sum_squares", N, k->sum_squares(x, N));
+    TIME("layernorm", N, k->norm(&ln, y, 768, x, 768, w, w, mean, rstd, 32));
+    TIME("layernorm gradient", N,
+         k->norm_grad(&ln, y, 768, false, z, 768, x, 768, w, mean, rstd, dw, db, 32));
+    TIME("rmsnorm", N, k->norm(&rms, y, 768, x, 768, w, NULL, NULL, rstd, 32));
+    TIME("rmsnorm of heads", N, k->norm(&qk, y, 768, x, 768, w, NULL, NULL, NULL, 32));
+    TIME("sum of rows", N, k->sum_rows(y, x, 768, 768, 32));
+    TIME("dropout", N, k->dropout(&d, y, 768, x, 768, 768, 1, 0, 32));
+    TIME("cross-entropy", V, k->xent(loss, lse, x, V, V, target, 1));
+    TIME("cross-entropy gradient", V, k->xent_grad(y, V, x, V, V, lse, target, loss, 1));
+    TIME("adamw", N, k->adamw(&a, x, y, z, w, N));
+}
+
+int main(int argc, char **argv)
+{
+    bool all = true, gemm = false, attn = false, ops = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-j") == 0 && i + 1 < argc) {
+            n_threads = (int)strtol(argv[++i], NULL, 10);
+            continue;
+        }
+        all = false;
+        gemm |= strcmp(argv[i], "gemm") == 0;
+        attn |= strcmp(argv[i], "attn") == 0;
+        ops |= strcmp(argv[i], "ops") == 0;
+    }
+    peak = measure_peak(n_threads);
+    printf("%s, %s: peak %.1f GFLOP/s on %d threads, %.1f on one\n", cpu_model(), ops_get()->name,
+           peak, n_threads, measure_peak(1));
+    for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
+        products(m, GEMM_F32);
+    if (all || gemm)
+        products(256, GEMM_BF16);
+    if (all || attn) {
+        attention(4, 64, 12, 12, 64, GEMM_F32);
+        attention(1, 1024, 12, 12, 64, GEMM_F32);
+        attention(1, 1024, 9, 3, 64, GEMM_F32);
+        attention(1, 1024, 12, 12, 64, GEMM_BF16);
+    }
+    if (all || ops)
+        elements();
+    printf("peak %.1f GFLOP/s again on %d threads\n", measure_peak(n_threads), n_threads);
+    return 0;
+}
