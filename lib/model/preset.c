@@ -102,13 +102,15 @@ int config_find(const char *path, struct buf *file, bool *preset, struct err *e)
         return buf_printf(file, e, S_ISDIR(st.st_mode) ? "%s/config.json" : "%s", path);
     if (errno != ENOENT && errno != ENOTDIR)
         return err_sys(e, "%s", path);
-    if (*path && !strchr(path, '/')) {
-        if (preset_dir(file, e) < 0 || buf_printf(file, e, "/%s.json", path) < 0)
-            return -1;
-        *preset = stat(file->s, &st) == 0;
-        if (*preset)
-            return 0;
+    if (!*path || strchr(path, '/')) {
+        errno = ENOENT;
+        return err_sys(e, "%s", path);
     }
+    if (preset_dir(file, e) < 0 || buf_printf(file, e, "/%s.json", path) < 0)
+        return -1;
+    *preset = stat(file->s, &st) == 0;
+    if (*preset)
+        return 0;
     if (config_presets(&known, e) < 0)
         return -1;
     err_set(e, "%s: no such file or directory, and no preset of that name; presets: %s", path,
