@@ -5,7 +5,7 @@
  *     SHIM_HIT=FILE           is made when a call was made to fail
  *
  * CALL is write (also pwrite; any descriptor but stderr), read, open (of a file that is created),
- * fsync, rename, unlink, close, mmap. HOW is the name of an error, or "short": half of what was
+ * fsync, rename, link, unlink, mkdir, close, mmap. HOW is the name of an error, or "short": half of what was
  * asked for is read or written. injected in tests/lib.sh is the way to use it.
  */
 #include <dlfcn.h>
@@ -129,6 +129,18 @@ int unlink(const char *path)
 {
     REAL(typedef int real_fn(const char *), "unlink")
     return trigger("unlink") ? -1 : real(path);
+}
+
+int link(const char *from, const char *to)
+{
+    REAL(typedef int real_fn(const char *, const char *), "link")
+    return trigger("link") ? -1 : real(from, to);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    REAL(typedef int real_fn(const char *, mode_t), "mkdir")
+    return trigger("mkdir") ? -1 : real(path, mode);
 }
 
 /* As on Linux, the descriptor is gone although close failed. */
