@@ -398,8 +398,51 @@ static void test_raw(void)
     buf_release(&got);
 }
 
+/* A large record that is repaired and unescaped: its text follows the repaired line in one buffer.
+ */
+static void test_large_repair(void)
+{
+    enum { N = 300000 };
+    struct docs_opt o = {.key = "text", .on_error = ON_ERROR_REPLACE};
+    struct buf line = BUF_INIT, scratch = BUF_INIT;
+    struct err e = {0};
+    bool replaced, same = true;
+    for (size_t n = 100; n < N; n *= 3) {
+        buf_clear(&line);
+        buf_release(&scratch);
+        scratch = (struct buf)BUF_INIT;
+        buf_puts(&line, "{\"text\":\"\xff\\n", NULL);
+        for (size_t i = 0; i < n; i++)
+            buf_putc(&line, (int)('a' + i % 26), NULL);
+        buf_puts(&line, "\"}", NULL);
+        buf_reserve(&line, 64, NULL);
+        struct doc rec = {.raw = line.s, .raw_len = line.len, .file = "x", .line = 1};
+        same &= doc_parse(&o, &rec, &scratch, &replaced, &e) == 1 && replaced && rec.len == n + 4 &&
+                !memcmp(rec.text, "\xef\xbf\xbd\n", 4) && rec.raw_len == line.len + 2;
+        for (size_t i = 0; same && i < n; i++)
+            same = rec.text[4 + i] == (char)('a' + i % 26);
+    }
+    ok(same, "repaired and unescaped, of any size");
+    buf_release(&line);
+    buf_release(&scratch);
+}
+
+static void test_bom(void)
+{
+    struct docs_opt o = DOCS_OPT_INIT;
+    struct err e = {0};
+    struct doc doc;
+    char *operands[] = {(char *)sample("good-bom.jsonl")};
+    struct docs *d = docs_open(operands, 1, &o, &e);
+    docs_next(d, &doc, &e);
+    ok(doc.raw_len == 26 && doc.raw[0] == '{', "the raw record has no BOM");
+    docs_abort(d);
+}
+
 int main(void)
 {
+    test_large_repair();
+    test_bom();
     test_good();
     test_bad();
     test_rejects();
