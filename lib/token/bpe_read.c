@@ -62,6 +62,10 @@ static int resolve(struct merge_reader *r)
     if (mem_grow(&b->pairs, &r->cap_pairs, b->n_merges + r->n, sizeof *b->pairs, r->e) < 0 ||
         mem_grow(&b->new_of, &r->cap_new, b->n_merges + r->n, sizeof *b->new_of, r->e) < 0)
         return -1;
+    for (int stage = 1; stage <= 2; stage++)
+        for (size_t i = 0; i < 2 * r->n; i++)
+            vocab_prefetch(&r->t->vocab, stage, r->side[i / 2][i % 2].hash,
+                           r->side[i / 2][i % 2].n);
     for (size_t i = 0; i < r->n; i++) {
         struct side *s = r->side[i];
         size_t rank = b->n_merges++;
@@ -84,7 +88,7 @@ static int add_side(struct merge_reader *r, int k, const char *s, size_t n)
 {
     struct side *side = &r->side[r->n][k];
     *side = (struct side){s, n, vocab_hash(s, n)};
-    vocab_prefetch(&r->t->vocab, side->hash);
+    vocab_prefetch(&r->t->vocab, 0, side->hash, n);
     return 0;
 }
 

@@ -1,12 +1,16 @@
 /* The strings of a vocabulary and their ids: see vocab.h. */
 #include "token/vocab.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/le.h"
 #include "base/mem.h"
+#include "base/sys.h"
+
+enum { LONG = 4095 };
 
 int vocab_add(struct vocab *v, const char *s, size_t len, int64_t id, struct err *e)
 {
@@ -38,52 +42,83 @@ uint64_t vocab_hash(const char *s, size_t n)
     return n ? mix(h, le64_get(p) << (64 - 8 * n)) : h; /* what is behind the end is shifted out */
 }
 
-void vocab_prefetch(const struct vocab *v, uint64_t hash)
+static bool is_token(const struct token *t, const char *s, size_t n)
 {
-    PREFETCH(&v->slots[hash & v->mask]);
+    return t->len == n && memcmp(t->s, s, n) == 0;
 }
 
-/* A cell holds the place + 1 in 32 bits; the strings decide. */
-static uint32_t *cell_of(const struct vocab *v, uint64_t hash, const char *s, size_t n)
+/* The string's cell, or the empty one where it would go. s == NULL: the first with this hash and
+ * length, which is very likely it. */
+static ALWAYS_INLINE struct vocab_cell *cell_of(const struct vocab *v, uint64_t hash, const char *s,
+                                                size_t n)
 {
-    for (size_t i = hash & v->mask;; i = (i + 1) & v->mask) {
-        uint32_t k = v->slots[i];
-        if (!k || (v->v[k - 1].len == n && memcmp(v->v[k - 1].s, s, n) == 0))
-            return &v->slots[i];
+    for (size_t i = hash;; i++) {
+        struct vocab_cell *c = &v->cells[i & (v->n_cells - 1)];
+        if (!c->place)
+            return c;
+        if (c->hash == hash && (c->id_len & LONG) == (n < LONG ? n : LONG) &&
+            (n <= 8 || !s || is_token(&v->v[c->place - 1], s, n)))
+            return c;
     }
+}
+
+void vocab_prefetch(const struct vocab *v, int stage, uint64_t hash, size_t n)
+{
+    if (stage == 0) {
+        PREFETCH(&v->cells[hash & (v->n_cells - 1)]);
+        return;
+    }
+    uint32_t place = n > 8 ? cell_of(v, hash, NULL, n)->place : 0;
+    if (place && stage == 1)
+        PREFETCH(&v->v[place - 1]);
+    else if (place)
+        PREFETCH(v->v[place - 1].s);
 }
 
 int vocab_index(struct vocab *v, struct err *e)
 {
+    enum { AHEAD = 16 };
     size_t size = 16;
     while (size < v->n * 2 + 2)
         size *= 2;
-    v->slots = mem_new(size, sizeof *v->slots, e);
+    v->n_cells = size;
+    v->cells = sys_pages(size * sizeof *v->cells, e);
     v->by_id = mem_new(v->id_bound, sizeof *v->by_id, e);
-    if (!v->slots || !v->by_id)
+    uint64_t *hash = mem_new(v->n, sizeof *hash, e);
+    if (!v->cells || !v->by_id || !hash) {
+        free(hash);
         return -1;
-    v->mask = size - 1;
-    for (size_t i = 0; i < v->n; i++) {
+    }
+    for (size_t k = 0; k < v->n + AHEAD; k++) {
+        if (k < v->n) {
+            hash[k] = vocab_hash(v->v[k].s, v->v[k].len);
+            vocab_prefetch(v, 0, hash[k], 0);
+        }
+        if (k < AHEAD)
+            continue;
+        size_t i = k - AHEAD;
         const struct token *t = &v->v[i];
-        uint32_t *cell = cell_of(v, vocab_hash(t->s, t->len), t->s, t->len);
-        if (*cell) { /* the later of two equal strings takes the earlier one's place */
-            uint32_t *old = &v->by_id[v->v[*cell - 1].id];
-            if (*old == *cell)
+        struct vocab_cell *c = cell_of(v, hash[i], t->s, t->len);
+        if (c->place) { /* the later of two equal strings takes the earlier one's place */
+            uint32_t *old = &v->by_id[v->v[c->place - 1].id];
+            if (*old == c->place)
                 *old = 0;
             v->n_dropped++;
         }
-        *cell = (uint32_t)i + 1;
+        *c = (struct vocab_cell){hash[i], (uint32_t)i + 1,
+                                 t->id << 12 | (t->len < LONG ? t->len : LONG)};
         v->by_id[t->id] = (uint32_t)i + 1;
     }
+    free(hash);
     return 0;
 }
 
 int64_t vocab_find(const struct vocab *v, uint64_t hash, const char *s, size_t n)
 {
-    if (!v->slots)
+    if (!v->cells)
         return -1;
-    uint32_t k = *cell_of(v, hash, s, n);
-    return k ? (int64_t)v->v[k - 1].id : -1;
+    const struct vocab_cell *c = cell_of(v, hash, s, n);
+    return c->place ? (int64_t)(c->id_len >> 12) : -1;
 }
 
 int64_t vocab_id(const struct vocab *v, const char *s, size_t n)
@@ -100,6 +135,6 @@ void vocab_release(struct vocab *v)
 {
     free(v->v);
     free(v->by_id);
-    free(v->slots);
+    sys_pages_free(v->cells, v->n_cells * sizeof *v->cells);
     *v = (struct vocab){0};
 }
