@@ -41,8 +41,8 @@ void tokenizer_close(struct tokenizer *t);
 uint32_t
 tokenizer_vocab_size(const struct tokenizer *t); /* largest id + 1, added tokens included */
 /* XXH3-128 of the serialisation that shard(5) specifies; 16 bytes, low word first, little-endian.
- */
-void tokenizer_fingerprint(const struct tokenizer *t, unsigned char out[16]);
+ * Made anew in each call, in memory of about the size of the vocabulary; -1 where that lacks. */
+int tokenizer_fingerprint(const struct tokenizer *t, unsigned char out[16], struct err *e);
 /* The tokenizer.json as it was read (uncompressed); valid as long as t. */
 const char *tokenizer_json(const struct tokenizer *t, size_t *n);
 int64_t tokenizer_id(const struct tokenizer *t, const char *token,

@@ -171,7 +171,10 @@ static int encode_many(const struct bpe *b, struct piece_scratch *x, const unsig
     if (mem_grow(&x->v, &x->cap_v, n, sizeof *x->v, e) < 0 ||
         mem_grow(&x->heap, &x->cap_heap, 3 * n, sizeof *x->heap, e) < 0)
         return -1;
+    uint64_t lost = *n_lost;
     n = first_symbols(b, x->v, s, n, n_lost);
+    if (b->unk_missing && *n_lost > lost)
+        return err_set(e, "the vocabulary lacks a byte of the text, and the unknown token too");
     if (n == 0)
         return 0;
     merge_many(b, x, n);

@@ -24,6 +24,7 @@ struct bpe {
     uint32_t byte_id[256]; /* BPE_NONE: the vocabulary lacks it */
     uint32_t *byte_rank;   /* of the pair of bytes a << 8 | b */
     int64_t unk;           /* what stands for a lacking byte; -1: nothing does */
+    bool unk_missing; /* there should be one, but it is no token: an error where it is needed */
     bool fuse_unk, ignore_merges;
 };
 

@@ -178,11 +178,11 @@ static int finish_bpe(struct model_reader *r)
     if (!r->bpe && !(r->bpe = mem_new(1, sizeof *r->bpe, r->e)))
         return -1;
     t->settings.max_chars = 0;
-    if (r->has_unk) {
+    if (r->has_unk && buf_reserve(&r->unk, 16, r->e) < 0)
+        return -1;
+    if (r->has_unk)
         t->settings.unk = vocab_id(&t->vocab, r->unk.s, r->unk.len);
-        if (t->settings.unk < 0)
-            return err_set(r->e, "model.unk_token '%s' is not in the vocabulary", r->unk.s);
-    }
+    r->bpe->unk_missing = r->has_unk && t->settings.unk < 0;
     if (bpe_finish(t, r->bpe, r->e) < 0)
         return -1;
     t->ops = &bpe_ops;

@@ -121,6 +121,11 @@ int64_t vocab_find(const struct vocab *v, uint64_t hash, const char *s, size_t n
     return c->place ? (int64_t)(c->id_len >> 12) : -1;
 }
 
+int64_t vocab_place(const struct vocab *v, const char *s, size_t n)
+{
+    return (int64_t)cell_of(v, vocab_hash(s, n), s, n)->place - 1;
+}
+
 int64_t vocab_id(const struct vocab *v, const char *s, size_t n)
 {
     return vocab_find(v, vocab_hash(s, n), s, n);

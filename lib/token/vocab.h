@@ -40,6 +40,7 @@ enum { TOKEN_MAX_ID = (1 << 20) - 1 };
 int vocab_add(struct vocab *v, const char *s, size_t len, int64_t id, struct err *e);
 int vocab_index(struct vocab *v, struct err *e);
 int64_t vocab_id(const struct vocab *v, const char *s, size_t n);    /* -1: none */
+int64_t vocab_place(const struct vocab *v, const char *s, size_t n); /* in v; -1: none */
 const struct token *vocab_token(const struct vocab *v, uint32_t id); /* NULL: none */
 void vocab_release(struct vocab *v);
 
