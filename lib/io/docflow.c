@@ -13,6 +13,7 @@ enum {
     KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
     SLACK = 64,            /* readable bytes behind a text */
     AHEAD = 8,
+    ALIGN = 16, /* of results */
 };
 
 struct item {
@@ -24,8 +25,8 @@ struct item {
 struct batch {
     struct item *item;
     size_t n, cap;
-    struct buf bytes, fixed;
-    unsigned char *result;
+    struct buf bytes, fixed, more;
+    unsigned char *result; /* a pointer to more before each one */
     size_t result_cap;
     bool failed; /* with error, behind its n documents */
     struct err error;
@@ -45,7 +46,7 @@ static int batch_init(void *user, void *batch, struct err *e)
     struct batch *b = batch;
     (void)user;
     (void)e;
-    b->bytes = b->fixed = (struct buf)BUF_INIT;
+    b->bytes = b->fixed = b->more = (struct buf)BUF_INIT;
     return 0;
 }
 
@@ -57,6 +58,7 @@ static void batch_release(void *user, void *batch)
     free(b->result);
     buf_release(&b->bytes);
     buf_release(&b->fixed);
+    buf_release(&b->more);
 }
 
 static void batch_clear(struct batch *b)
@@ -67,8 +69,29 @@ static void batch_clear(struct batch *b)
         buf_release(&b->bytes);
     if (b->fixed.cap > KEEP_BYTES)
         buf_release(&b->fixed);
+    if (b->more.cap > KEEP_BYTES)
+        buf_release(&b->more);
     buf_clear(&b->bytes);
     buf_clear(&b->fixed);
+    buf_clear(&b->more);
+}
+
+/* Bytes from one result to the next, with the pointer before it. */
+static size_t stride(const struct docflow *f)
+{
+    return (f->result_size + 2 * ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static void *result_of(const struct flow *w, const struct batch *b, size_t i)
+{
+    return w->f->result_size ? b->result + i * stride(w->f) + ALIGN : NULL;
+}
+
+struct buf *docflow_more(const void *result)
+{
+    struct buf *more;
+    memcpy(&more, (const char *)result - ALIGN, sizeof more);
+    return more;
 }
 
 /* An error waits until the documents before it have been handed on. */
@@ -135,7 +158,6 @@ static int keep_fixed(struct batch *b, struct item *it, const struct doc *parsed
 static int work_item(struct flow *w, struct batch *b, size_t i, int thread, struct err *e)
 {
     struct item *it = &b->item[i];
-    size_t size = w->f->result_size;
     bool replaced;
     set_place(it, b->bytes.s);
     struct doc doc = it->doc;
@@ -146,8 +168,7 @@ static int work_item(struct flow *w, struct batch *b, size_t i, int thread, stru
     it->doc.len = doc.len;
     if (replaced && keep_fixed(b, it, &doc, e) < 0)
         return -1;
-    return w->f->work ? w->f->work(w->user, &doc, thread, size ? b->result + i * size : NULL, e)
-                      : 0;
+    return w->f->work ? w->f->work(w->user, &doc, thread, result_of(w, b, i), e) : 0;
 }
 
 static int work_batch(void *user, void *batch, int thread, struct err *e)
@@ -155,12 +176,16 @@ static int work_batch(void *user, void *batch, int thread, struct err *e)
     struct flow *w = user;
     struct batch *b = batch;
     size_t n_bytes;
+    const struct buf *more = &b->more;
 
-    if (size_mul(b->n, w->f->result_size, &n_bytes, "results of a batch", e) < 0 ||
+    if (size_mul(b->n, w->f->result_size ? stride(w->f) : 0, &n_bytes, "results of a batch", e) <
+            0 ||
         mem_grow(&b->result, &b->result_cap, n_bytes, 1, e) < 0)
         return -1;
     if (n_bytes)
         memset(b->result, 0, n_bytes);
+    for (size_t i = 0; i < b->n && n_bytes; i++)
+        memcpy((char *)result_of(w, b, i) - ALIGN, &more, sizeof more);
     for (size_t i = 0; i < b->n; i++) {
         struct err why = {0};
         if (work_item(w, b, i, thread, &why) < 0)
@@ -175,11 +200,10 @@ static int write_batch(void *user, void *batch, struct err *e)
 {
     struct flow *w = user;
     struct batch *b = batch;
-    size_t size = w->f->result_size;
     for (size_t i = 0; i < b->n; i++) {
         struct item *it = &b->item[i];
         if (w->f->ahead && i + AHEAD < b->n)
-            w->f->ahead(w->user, b->result + (i + AHEAD) * size);
+            w->f->ahead(w->user, result_of(w, b, i + AHEAD));
         if (it->skipped) {
             if (docs_reject(w->docs, &it->doc, e) < 0)
                 return -1;
@@ -188,7 +212,7 @@ static int write_batch(void *user, void *batch, struct err *e)
         if (it->replaced)
             set_place(it, b->fixed.s);
         docs_accept(w->docs, &it->doc, it->replaced);
-        if (w->f->put && w->f->put(w->user, &it->doc, size ? b->result + i * size : NULL, e) < 0)
+        if (w->f->put && w->f->put(w->user, &it->doc, result_of(w, b, i), e) < 0)
             return -1;
     }
     if (b->failed) {

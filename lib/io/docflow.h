@@ -14,6 +14,9 @@
  * ahead(user, result): some documents before a put, to fetch what it will need. May be NULL.
  * done(user, e): now and then, in the calling thread, for progress and signals. May be NULL.
  * All return 0, or -1, which ends the run.
+ *
+ * What is of no fixed size goes to docflow_more(result), a buffer that the results of a batch
+ * share: work appends to it and notes in its result where, put reads it there.
  */
 #ifndef IO_DOCFLOW_H
 #define IO_DOCFLOW_H
@@ -28,6 +31,7 @@ struct docflow {
     int (*done)(void *user, struct err *e);
     size_t result_size;
 };
+struct buf *docflow_more(const void *result);
 int docflow_run(const struct docflow *f, void *user, struct docs *d, const struct docs_opt *o,
                 int n_threads, struct err *e);
 
