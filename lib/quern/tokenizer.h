@@ -93,9 +93,9 @@ enum { DECODE_BYTES = 2 };
 struct decoder {
     const struct tokenizer *t;
     int flags;
-    bool begun;
     char held[8];
     int n_held;
+    uint64_t n_replaced; /* how many U+FFFD were put for bytes */
 };
 void decoder_init(struct decoder *d, const struct tokenizer *t, int flags);
 int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e);

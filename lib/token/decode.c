@@ -22,8 +22,10 @@ static int add_bytes(struct decoder *d, const char *s, size_t n, struct buf *out
         n = joined.len;
     }
     size_t tail = (size_t)utf8_partial_tail(s, n);
-    if (utf8_replace(out, s, n - tail, e) < 0)
+    long n_replaced = utf8_replace(out, s, n - tail, e);
+    if (n_replaced < 0)
         goto end;
+    d->n_replaced += (uint64_t)n_replaced;
     memcpy(d->held, s + n - tail, tail);
     d->n_held = (int)tail;
     rc = 0;
@@ -49,7 +51,10 @@ int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
 
 int decoder_end(struct decoder *d, struct buf *out, struct err *e)
 {
-    int n = d->n_held;
+    long n = d->n_held ? utf8_replace(out, d->held, (size_t)d->n_held, e) : 0;
     d->n_held = 0;
-    return n && utf8_replace(out, d->held, (size_t)n, e) < 0 ? -1 : 0;
+    if (n < 0)
+        return -1;
+    d->n_replaced += (uint64_t)n;
+    return 0;
 }
