@@ -45,6 +45,11 @@ static int refuse(struct rewriter *w, size_t at, const char *what)
     return err_set(w->e, "regular expression, at byte %zu: %s is not supported", at, what);
 }
 
+static int malformed(struct rewriter *w, size_t at, const char *what)
+{
+    return err_set(w->e, "regular expression, at byte %zu: %s", at, what);
+}
+
 static int put(struct rewriter *w, const char *s)
 {
     return buf_puts(&w->out, s, w->e);
@@ -56,11 +61,11 @@ static int rewrite_property(struct rewriter *w)
 {
     size_t at = w->i, from = at + 2, k = from;
     if (from >= w->n || w->re[from] != '{')
-        return refuse(w, at, "\\p without a name in braces");
+        return malformed(w, at, "\\p without a name in braces");
     while (k < w->n && w->re[k] != '}')
         k++;
     if (k == w->n)
-        return refuse(w, at, "\\p{ without its closing brace");
+        return malformed(w, at, "\\p{ without its closing brace");
     from++;
     bool negated = from < k && w->re[from] == '^';
     from += negated;
@@ -103,7 +108,7 @@ static int rewrite_escape(struct rewriter *w, bool in_class)
 {
     size_t at = w->i;
     if (at + 1 >= w->n)
-        return refuse(w, at, "a backslash at the end");
+        return malformed(w, at, "a backslash at the end");
     char c = w->re[at + 1];
     const char *set = c == 's' || c == 'S'   ? SET_SPACE
                       : c == 'w' || c == 'W' ? SET_WORD
@@ -160,14 +165,14 @@ static int rewrite_class(struct rewriter *w)
     }
     for (bool first = true;; first = false) {
         if (w->i >= w->n)
-            return refuse(w, at, "a bracket without its closing one");
+            return malformed(w, at, "a bracket without its closing one");
         char c = w->re[w->i];
         if (c == ']' && !first) {
             w->i++;
             return put(w, "]");
         }
         if (c == ']')
-            return refuse(w, w->i, "an empty pair of brackets");
+            return malformed(w, w->i, "an empty pair of brackets");
         if (c == '[')
             return refuse(w, w->i, "a bracket inside of brackets");
         if (c == '&' && w->i + 1 < w->n && w->re[w->i + 1] == '&')
@@ -209,7 +214,7 @@ static int rewrite_group(struct rewriter *w)
         while (k < w->n && w->re[k] != '>')
             k++;
         if (k == w->n)
-            return refuse(w, at, "a group without its name's end");
+            return malformed(w, at, "a group without its name's end");
         w->i = k + 1;
         return put(w, "?:");
     }
@@ -224,7 +229,7 @@ static int rewrite_group(struct rewriter *w)
             return -1;
     }
     if (k == w->n)
-        return refuse(w, at, "a group without its closing parenthesis");
+        return malformed(w, at, "a group without its closing parenthesis");
     if (w->re[k] == ')') { /* (?i) holds to the end of the group: only where that is all of it */
         if (w->n_groups > 1 || at != 0)
             return refuse(w, at, "an option that begins inside of the pattern");
@@ -251,7 +256,7 @@ static int rewrite_interval(struct rewriter *w)
         }
     }
     if (k >= w->n || w->re[k] != '}' || digits == 0 || w->atom == SIZE_MAX)
-        return refuse(w, w->i, "a brace that is no count");
+        return malformed(w, w->i, "a brace that is no count");
     if (buf_printf(&w->out, w->e, "{%s%.*s}", comma && !low ? "0" : "", (int)(k - w->i - 1),
                    w->re + w->i + 1) < 0)
         return -1;
@@ -288,7 +293,7 @@ static int rewrite_one(struct rewriter *w)
         return rewrite_group(w);
     case ')':
         if (w->n_groups == 0)
-            return refuse(w, w->i, "a closing parenthesis alone");
+            return malformed(w, w->i, "a closing parenthesis alone");
         w->atom = w->group[--w->n_groups];
         break;
     case '|':
@@ -320,7 +325,7 @@ static int rewrite(struct rewriter *w)
     while (w->i < w->n)
         if (rewrite_one(w) < 0)
             return -1;
-    return w->n_groups ? refuse(w, w->n, "a group without its closing parenthesis") : 0;
+    return w->n_groups ? malformed(w, w->n, "a group without its closing parenthesis") : 0;
 }
 
 /* ================================ stand-ins ================================ */

@@ -18,7 +18,7 @@ struct model_reader {
 
 static int wrong(struct model_reader *r, const char *key, const char *wanted)
 {
-    return r->j->error ? jscan_err(r->j, r->e) : err_set(r->e, "model.%s: not %s", key, wanted);
+    return r->j->error ? jscan_err(r->j, r->e) : err_set(r->e, "model.%s is not %s", key, wanted);
 }
 
 static int read_bool(struct model_reader *r, enum jscan_type type, const char *key, bool *out)

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""Writes the samples of tokenizer.json, and what the `tokenizers` library makes of them, into the
+directory that it stands in.
+
+    pip install tokenizers==0.23.3
+    python3 tests/files/make-tokenizers.py
+
+Equal bytes every time. good-tokenizer-*.json are read, bad-tokenizer-*.json refused;
+tokenizer-cases.jsonl has a text and its ids a line, for each of the good ones.
+"""
+import collections
+import json
+import os
+import random
+
+from tokenizers import Tokenizer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TEXT = """the mill turns and the miller's mill grinds the grain; they'll say the wheel's water
+is what turns it. There were 1234 sacks of flour, 56 of bran and 7 of grit in the mill then.
+and then the theatre, the thing, the thin thatch: that is in an inn on an island."""
+
+
+def byte_chars():
+    bs = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    n, out = 0, {}
+    for b in range(256):
+        if b in bs:
+            out[b] = chr(b)
+        else:
+            out[b] = chr(256 + n)
+            n += 1
+    return out
+
+
+CHARS = byte_chars()
+
+
+def train(n, text=TEXT, drop=()):
+    """A vocabulary of the bytes and n merges: the most frequent pair, the smallest of equals."""
+    words = collections.Counter()
+    for i, w in enumerate(text.split()):
+        words[tuple(CHARS[b] for b in ((" " if i else "") + w).encode())] += 1
+    vocab = [CHARS[b] for b in range(256) if b not in drop]
+    merges = []
+    while len(merges) < n:
+        pairs = collections.Counter()
+        for w, k in words.items():
+            for p in zip(w, w[1:]):
+                pairs[p] += k
+        best = min(pairs, key=lambda p: (-pairs[p], p))
+        merges.append(best)
+        if best[0] + best[1] not in vocab:
+            vocab.append(best[0] + best[1])
+        new = collections.Counter()
+        for w, k in words.items():
+            out, i = [], 0
+            while i < len(w):
+                if i + 1 < len(w) and (w[i], w[i + 1]) == best:
+                    out.append(w[i] + w[i + 1])
+                    i += 2
+                else:
+                    out.append(w[i])
+                    i += 1
+            new[tuple(out)] += k
+        words = new
+    return {t: i for i, t in enumerate(vocab)}, merges
+
+
+def added(content, i, special=True, **kw):
+    d = {"id": i, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": not special, "special": special}
+    d.update(kw)
+    return d
+
+
+def byte_level(prefix=False, regex=True):
+    return {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True,
+            "use_regex": regex}
+
+
+def split(pattern, behavior="Isolated", kind="Regex"):
+    return {"type": "Split", "pattern": {kind: pattern}, "behavior": behavior, "invert": False}
+
+
+def seq(*v):
+    return {"type": "Sequence", "pretokenizers": list(v)}
+
+
+def by_regex(pattern):
+    return seq(split(pattern), byte_level(False, False))
+
+
+CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+          r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+U, W, C = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (r"[^\r\n\p{L}\p{N}]?" + U + "*" + W + "+" + C + r"|[^\r\n\p{L}\p{N}]?" + U + "+" + W + "*"
+         + C + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+
+def tokenizer(pre, n=60, norm=None, extra=(), pairs=False, drop=(), post=None, **model):
+    vocab, merges = train(n, drop=drop)
+    m = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+         "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
+         "ignore_merges": False, "vocab": vocab,
+         "merges": [list(p) if pairs else " ".join(p) for p in merges]}
+    m.update(model)
+    for t in [m["unk_token"]] if m["unk_token"] else []:
+        vocab[t] = len(vocab)
+    return {"version": "1.0", "truncation": None, "padding": None,
+            "added_tokens": [added(**dict(a, i=len(vocab) + k)) for k, a in enumerate(extra)],
+            "normalizer": norm, "pre_tokenizer": pre, "post_processor": post,
+            "decoder": byte_level(), "model": m}
+
+
+def token(content, **kw):
+    return dict(content=content, **kw)
+
+
+MARKS = [token("<|endoftext|>"), token("<|im_start|>"), token("<|im_end|>")]
+NFC = {"type": "NFC"}
+TEMPLATE = {"type": "TemplateProcessing", "single": [
+    {"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+    {"SpecialToken": {"id": "<|im_end|>", "type_id": 0}}], "pair": [
+    {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {k: {"id": k, "ids": [i], "tokens": [k]}
+                       for k, i in (("<|im_start|>", 317), ("<|im_end|>", 318))}}
+
+good = {
+    "gpt2": tokenizer(byte_level(), extra=MARKS),
+    "cl100k": tokenizer(by_regex(CL100K), norm=NFC, extra=MARKS, pairs=True),
+    "o200k": tokenizer(by_regex(O200K), extra=MARKS, ignore_merges=True,
+                       post={"type": "Sequence", "processors": [byte_level(), TEMPLATE]}),
+    "qwen": tokenizer(by_regex(CL100K.replace("{1,3}", "")), norm={"type": "Sequence",
+                      "normalizers": [NFC]}, extra=MARKS),
+    "prefix": tokenizer(byte_level(True), extra=MARKS),
+    "prefix-only": tokenizer(byte_level(True, False)),
+    "digits": tokenizer(seq({"type": "Digits", "individual_digits": True}, byte_level())),
+    "numbers": tokenizer(seq({"type": "Digits", "individual_digits": False}, byte_level())),
+    "regex": tokenizer(seq(split(r"\p{N}{2}"), split(r"(?i)th\w*|\s"), byte_level(False, False))),
+    "string": tokenizer(seq(split("in", kind="String"), byte_level())),
+    "added": tokenizer(byte_level(), norm=NFC, extra=[
+        token("<l>", lstrip=True), token("<r>", rstrip=True), token("<b>", lstrip=True, rstrip=True),
+        token("mill", special=False, single_word=True), token("  ", special=False),
+        token("   ", special=False), token("e\u0301t", special=False),
+        token("\u00e9t\u00e9", special=False, normalized=False), token("<", special=False),
+        token("<l>>", normalized=True), token("\u00e9")]),
+    "few-bytes": tokenizer(byte_level(), drop=(ord("q"), ord("Q"), 0xe4)),
+    "unk": tokenizer(byte_level(), drop=(ord("q"), ord("Q"), 0xe4), unk_token="<unk>",
+                     extra=[token("<unk>")]),
+    "fuse-unk": tokenizer(byte_level(), drop=(ord("q"), ord("Q"), 0xe4), unk_token="<unk>",
+                          fuse_unk=True),
+}
+# duplicate pairs, of which the last counts; a pair made twice; ids without order
+v, m = train(60)
+m = m + [m[3], m[0]]
+v = {t: (i * 7 + 3) % len(v) for t, i in v.items()}
+good["ranks"] = tokenizer(byte_level(), extra=MARKS, vocab=v, merges=[list(p) for p in m])
+# runs of one letter: tokens that two merges make
+v, m = train(0)
+for a, b in (("a", "a"), ("aa", "aa"), ("a", "aa"), ("aa", "a"), ("aaa", "a"), ("aaaa", "aaa")):
+    v.setdefault(a + b, len(v))
+    m.append((a, b))
+good["runs"] = tokenizer(byte_level(), vocab=v, merges=m)
+good["runs-whole"] = tokenizer(byte_level(), vocab=v, merges=m, ignore_merges=True)
+
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<l>", "<r>", "<b>", "mill", "<", "<l>>",
+           "<unk>", "\u00e9t\u00e9", "e\u0301t"]
+PARTS = [" ", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "'s", "'LL", "'\u017f", "'",
+         "the", " the", "The", "THE", " mill", "miller", "theatre", "in", "inn", "12", "345", "6", "\u00bd",
+         "\u0663", "a", "aa", "aaaaa", "q", "Q", "qQ", "\u4e2d\u6587", "\u6c34", "\u00e9", "e\u0301",
+         "\u0301", "\u0323\u0301", "\u1100\u1161\u11a8", "\uac00\u11a8", "\u01c5", "\u02b0", "\U0001f600",
+         "\U0001e030", "\U00010d40", "\U000105d2\u0307", "\u0378", ".", "...", "/", "/\n", "_", "$",
+         "\u2019", "\ufeff", "\u180e", "\u212b", "\u0958"] + SPECIAL
+
+
+def cases(name, t):
+    r = random.Random("tokenizer " + name)
+    texts = ["", " ", TEXT, "a" * 200, "aaaaaaa", " " * 30, "\n" * 5, "mill", "a<r>   <l>b <b> c<l>>",
+             "q\u4e2dQq the q", "x " * 40 + "thing" * 30]
+    texts += ["".join(r.choice(PARTS) for _ in range(r.randint(1, 14))) for _ in range(40)]
+    for s in texts:
+        yield s, t.encode(s, add_special_tokens=False).ids
+
+
+def put(name, data):
+    with open(os.path.join(HERE, name), "w", encoding="utf-8", newline="\n") as f:
+        f.write(data)
+
+
+def dump(t, ascii=False):
+    return json.dumps(t, ensure_ascii=ascii, separators=(",", ":")) + "\n"
+
+
+with open(os.path.join(HERE, "tokenizer-cases.jsonl"), "w", encoding="utf-8", newline="\n") as f:
+    for name, t in good.items():
+        file = "good-tokenizer-%s.json" % name
+        # one with escapes, one with its members in another order: the merges before the vocabulary
+        if name == "qwen":
+            t["model"] = {k: t["model"][k] for k in ("merges", "vocab", "type", "ignore_merges")}
+            t = {k: t[k] for k in reversed(list(t))}
+        data = dump(t, ascii=name == "cl100k")
+        put(file, data)
+        full = {"truncation": None, "padding": None, "post_processor": None, "decoder": byte_level()}
+        full.update(t)
+        full["model"] = dict({"dropout": None, "unk_token": None, "fuse_unk": False,
+                              "byte_fallback": False, "continuing_subword_prefix": None,
+                              "end_of_word_suffix": None}, **t["model"])
+        for s, ids in cases(name, Tokenizer.from_str(json.dumps(full))):
+            f.write(json.dumps({"tokenizer": file, "text": s, "ids": ids}) + "\n")
+
+# ---- refused, each with one fault
+
+SMALL = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}
+
+
+def small(pre=byte_level(), **kw):
+    d = {"added_tokens": [], "normalizer": None, "pre_tokenizer": pre, "decoder": byte_level(),
+         "model": dict(SMALL, **kw.pop("model", {}))}
+    d.update(kw)
+    return d
+
+
+bad = {
+    "no-model": {"version": "1.0"},
+    "array": [],
+    "model-twice": '{"model":%s,"model":%s}' % (json.dumps(SMALL), json.dumps(SMALL)),
+    "model-null": small(model_=None, **{"model": {}}) | {"model": None},
+    "wordpiece": small() | {"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "a",
+                                      "max_input_chars_per_word": 100}},
+    "unigram": small() | {"model": {"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0]]}},
+    "wordlevel": small() | {"model": {"vocab": {"a": 0}, "unk_token": "a"}},
+    "no-vocab": small() | {"model": {"type": "BPE", "merges": []}},
+    "empty-vocab": small(model={"vocab": {}}),
+    "vocab-string": small(model={"vocab": {"a": "0"}}),
+    "vocab-real": small(model={"vocab": {"a": 0.5}}),
+    "vocab-negative": small(model={"vocab": {"a": -1}}),
+    "vocab-huge": small(model={"vocab": {"a": 1 << 40}}),
+    "merge-token": small(model={"merges": ["a c"]}),
+    "merge-result": small(model={"merges": ["b a"]}),
+    "merge-three": small(model={"merges": ["a b b"]}),
+    "merge-one": small(model={"merges": ["ab"]}),
+    "merge-triple": small(model={"merges": [["a", "b", "b"]]}),
+    "merge-single": small(model={"merges": [["a"]]}),
+    "merge-number": small(model={"merges": [[0, 1]]}),
+    "merges-object": small(model={"merges": {}}),
+    "dropout": small(model={"dropout": 0.1}),
+    "prefix": small(model={"continuing_subword_prefix": "##"}),
+    "suffix": small(model={"end_of_word_suffix": "</w>"}),
+    "byte-fallback": small(model={"byte_fallback": True}),
+    "no-byte-level": small(pre=None),
+    "whitespace": small(pre={"type": "Whitespace"}),
+    "removed": small(pre=seq(split("a", "Removed"), byte_level(False, False))),
+    "pattern": small(pre=by_regex("(a")),
+    "pattern-nested": small(pre=by_regex("[a&&[b]]")),
+    "pattern-missing": small(pre=seq({"type": "Split", "behavior": "Isolated"}, byte_level())),
+    "behind-byte-level": small(pre=seq(byte_level(), {"type": "Digits"})),
+    "prefix-behind": small(pre=seq({"type": "Digits"}, byte_level(True))),
+    "nfkc": small(normalizer={"type": "NFKC"}),
+    "lowercase": small(normalizer={"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}),
+    "decoder": small(decoder={"type": "Metaspace"}),
+    "post": small(post_processor={"type": "Nonesuch"}),
+    "template": small(post_processor={"type": "TemplateProcessing", "single": [
+        {"SpecialToken": {"id": "x", "type_id": 0}}, {"Sequence": {"id": "A"}}],
+        "special_tokens": {}}),
+    "added-object": small(added_tokens={}),
+    "added-number": small(added_tokens=[1]),
+    "added-no-content": small(added_tokens=[{"id": 3}]),
+    "added-flag": small(added_tokens=[{"id": 3, "content": "x", "special": 1}]),
+    "added-id": small(added_tokens=[{"id": "3", "content": "x"}]),
+    "truncated": dump(small())[:-40],
+    "behind": dump(small()) + "{}",
+    "empty": "",
+    "utf8": b'{"pre_tokenizer":{"type":"ByteLevel"},"model":{"vocab":{"a\xff":0}}}',
+}
+for name, t in bad.items():
+    data = t if isinstance(t, (str, bytes)) else dump(t)
+    with open(os.path.join(HERE, "bad-tokenizer-%s.json" % name), "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
