@@ -310,41 +310,29 @@ static void whole_head(const struct attn_kernels *kn, const struct attn *a,
     kn->backward(&b);
 }
 
-/* to[n rows, head] = the sum over `heads` packed heads, `apart` floats from one to the next. */
-static void unpack(const struct ops *ops, const struct attn *a, float *to, size_t ldto,
-                   const float *from, int heads, size_t apart, int n)
-{
-    size_t hd = (size_t)a->head_dim;
-    for (int r = 0; r < n; r++, to += ldto, from += attn_hp(a)) {
-        ops->scale(to, 1, from, hd);
-        for (int g = 1; g < heads; g++)
-            ops->add(to, to, from + (size_t)g * apart, hd);
-    }
-}
-
-static void unpack_block(const struct ops *ops, const struct attn *a, const struct attn_io *io,
-                         const struct layout *l, const struct cursor *c, int from, int n)
+static void unpack_block(const struct attn_kernels *kn, const struct attn *a,
+                         const struct attn_io *io, const struct layout *l, const struct cursor *c,
+                         int from, int n)
 {
     const struct attn_seq *s = &io->seq[c->s];
-    int group = a->n_head / a->n_kv_head;
-    size_t row = (size_t)(s->row + from), at = (size_t)from * attn_hp(a);
-    size_t apart = (size_t)s->n * attn_hp(a);
+    int group = a->n_head / a->n_kv_head, hd = a->head_dim;
+    size_t row = (size_t)(s->row + from), hp = attn_hp(a), at = (size_t)from * hp;
+    size_t lddq = (size_t)io->lddq, lddk = (size_t)io->lddk, lddv = (size_t)io->lddv;
     for (int h = 0; h < a->n_head; h++)
-        unpack(ops, a, io->dq + row * (size_t)io->lddq + (size_t)h * (size_t)a->head_dim,
-               (size_t)io->lddq, rows_at(io, l->dq, c, a, a->n_head, h) + at, 1, 0, n);
+        kn->unpack(io->dq + row * lddq + (size_t)(h * hd), lddq,
+                   rows_at(io, l->dq, c, a, a->n_head, h) + at, hp, 1, 0, n, hd);
     for (int h = 0; h < a->n_kv_head; h++) {
-        size_t col = (size_t)h * (size_t)a->head_dim;
-        unpack(ops, a, io->dk + row * (size_t)io->lddk + col, (size_t)io->lddk,
-               rows_at(io, l->dk, c, a, a->n_head, h * group) + at, group, apart, n);
-        unpack(ops, a, io->dv + row * (size_t)io->lddv + col, (size_t)io->lddv,
-               rows_at(io, l->dv, c, a, a->n_head, h * group) + at, group, apart, n);
+        const float *dk = rows_at(io, l->dk, c, a, a->n_head, h * group) + at;
+        const float *dv = rows_at(io, l->dv, c, a, a->n_head, h * group) + at;
+        size_t col = (size_t)(h * hd), apart = (size_t)s->n * hp;
+        kn->unpack(io->dk + row * lddk + col, lddk, dk, hp, group, apart, n, hd);
+        kn->unpack(io->dv + row * lddv + col, lddv, dv, hp, group, apart, n, hd);
     }
 }
 
 void attn_backward(struct worker *w, const struct attn *a, const struct attn_io *io)
 {
     const struct attn_kernels *kn = kernels();
-    const struct ops *ops = ops_get();
     struct layout l = pass_layout(w, a, io, true);
     struct cursor c = {0};
     TEAM_FOR(w, t, count(a, io, block_tiles))
@@ -371,7 +359,7 @@ void attn_backward(struct worker *w, const struct attn *a, const struct attn_io 
     {
         const struct attn_seq *s = seek(&c, a, io, block_tiles, t);
         int from = (int)(t - c.first) * ATTN_BLOCK;
-        unpack_block(ops, a, io, &l, &c, from, s->n - from < ATTN_BLOCK ? s->n - from : ATTN_BLOCK);
+        unpack_block(kn, a, io, &l, &c, from, s->n - from < ATTN_BLOCK ? s->n - from : ATTN_BLOCK);
     }
     team_barrier(w);
 }

@@ -9,6 +9,7 @@
 #ifndef ATTN_IMPL_INT_H
 #define ATTN_IMPL_INT_H
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include "kern/attn_int.h"
@@ -35,15 +36,19 @@ static void pack(float *to, const float *x, size_t ldx, int n, int hd, bool roun
 
 static void transpose(float *to, int col, const float *x, size_t ldx, int n, int hd, bool round)
 {
+    int whole_r = n / VL * VL, whole_c = hd / VL * VL;
+    to += col;
+    for (int r = 0; r < whole_r; r += VL)
+        for (int c = 0; c < whole_c; c += VL)
+            v_transpose(to + c * BLOCK + r, BLOCK, x + (size_t)r * ldx + c, ldx);
     for (int c = 0; c < hd; c++)
-        for (int r = 0; r < n; r++)
-            to[c * BLOCK + col + r] = x[(size_t)r * ldx + (size_t)c];
-    if (round)
-        for (int c = 0; c < hd; c++)
-            EACH((size_t)n, {
-                float *p = to + c * BLOCK + col + i;
-                v_st(p, v_bf16_round(v_ld(p, m)), m);
-            });
+        for (int r = c < whole_c ? whole_r : 0; r < n; r++)
+            to[c * BLOCK + r] = x[(size_t)r * ldx + (size_t)c];
+    for (int c = 0; round && c < hd; c++)
+        EACH((size_t)n, {
+            float *p = to + c * BLOCK + i;
+            v_st(p, v_bf16_round(v_ld(p, m)), m);
+        });
 }
 
 static void delta(float *to, size_t ldd, const float *a, size_t lda, const float *b, size_t ldb,
@@ -51,6 +56,18 @@ static void delta(float *to, size_t ldd, const float *a, size_t lda, const float
 {
     for (int r = 0; r < n; r++)
         to[(size_t)r * ldd] = row_dot(a + (size_t)r * lda, b + (size_t)r * ldb, (size_t)hd);
+}
+
+static void unpack(float *to, size_t ldto, const float *from, size_t hp, int heads, size_t apart,
+                   int n, int hd)
+{
+    for (int r = 0; r < n; r++, to += ldto, from += hp)
+        EACH((size_t)hd, {
+            vf sum = v_ld(from + i, m);
+            for (int g = 1; g < heads; g++)
+                sum = v_add(sum, v_ld(from + (size_t)g * apart + i, m));
+            v_st(to + i, sum, m);
+        });
 }
 
 /* ---- stage */
@@ -108,28 +125,47 @@ struct running {
     float *max, *sum, *alpha; /* of each row; alpha: what its earlier sums are multiplied by */
 };
 
-/* A row of scores to exp(s - max), zero where hidden, with the running maximum and sum. */
-static void softmax_row(const struct attn *a, float *s, uint64_t bits, struct running *run, int r)
+/* Scores as the softmax sees them, -inf where hidden; the new maxima of the rows go to run->alpha.
+ */
+static void stage_rows(const struct attn *a, float *s, const uint64_t *bits, struct running *run,
+                       int n)
 {
     const vf low = v_set(-INFINITY);
-    vf v[BLOCK_VECS], unused, top = low, sum = v_set(0);
-    for (int j = 0; j < BLOCK_VECS; j++) {
-        v[j] = v_select(lane_mask(bits, j), stage(a, v_load(s + j * VL), &unused), low);
-        top = v_max(v[j], top);
+    for (int r = 0; r < n; r++, s += BLOCK) {
+        vf v[BLOCK_VECS], unused, top = v_set(run->max[r]);
+        for (int j = 0; j < BLOCK_VECS; j++) {
+            v[j] = v_select(lane_mask(bits[r], j), stage(a, v_load(s + j * VL), &unused), low);
+            v_store(s + j * VL, v[j]);
+            top = v_max(v[j], top);
+        }
+        run->alpha[r] = v_hmax(top);
     }
-    float old = run->max[r], max = v_hmax(top);
-    max = old > max ? old : max;
-    run->max[r] = max;
-    const vf base = v_set(max == -INFINITY ? 0 : max);
-    float alpha[VL];
-    v_store(alpha, v_exp(v_sub(v_set(old), base)));
-    for (int j = 0; j < BLOCK_VECS; j++) {
-        v[j] = v_exp(v_sub(v[j], base));
-        sum = v_add(sum, v[j]);
-        v_store(s + j * VL, v[j]);
+}
+
+/* A row that has seen no key yet has maximum -inf: it is taken from 0, so that no NaN arises. */
+static ALWAYS_INLINE vf base_of(vf max)
+{
+    return v_select(v_lt(max, v_set(-FLT_MAX)), v_set(0), max);
+}
+
+/* Staged scores to exp(s - max), zero where hidden, with the running maximum and sum. */
+static void softmax_rows(float *s, struct running *run, int n)
+{
+    for (int r = 0; r < BLOCK; r += VL) {
+        vf max = v_load(run->alpha + r), old = v_load(run->max + r);
+        v_store(run->max + r, max);
+        v_store(run->alpha + r, v_exp(v_sub(old, base_of(max))));
     }
-    run->alpha[r] = alpha[0];
-    run->sum[r] = run->sum[r] * alpha[0] + v_sum(sum);
+    for (int r = 0; r < n; r++, s += BLOCK) {
+        const vf base = base_of(v_set(run->max[r]));
+        vf sum = v_set(0);
+        for (int j = 0; j < BLOCK_VECS; j++) {
+            vf e = v_exp(v_sub(v_load(s + j * VL), base));
+            v_store(s + j * VL, e);
+            sum = v_add(sum, e);
+        }
+        run->sum[r] = run->sum[r] * run->alpha[r] + v_sum(sum);
+    }
 }
 
 /* What is multiplied with the values: dropped out, rounded. */
@@ -156,14 +192,14 @@ static void forward_block(const struct attn_forward *f, const float *q, float *s
     int len[BLOCK];
     block_mask(&a->mask, f->pos0, f->n_q, block * BLOCK, f->n_key, bits, len);
     scores(s, q, hp, kt, f->n_q, a->head_dim, len);
-    for (int r = 0; r < f->n_q; r++) {
-        softmax_row(a, s + r * BLOCK, bits[r], run, r);
-        if (a->dropout || a->dtype == GEMM_BF16)
+    stage_rows(a, s, bits, run, f->n_q);
+    softmax_rows(s, run, f->n_q);
+    if (a->dropout || a->dtype == GEMM_BF16)
+        for (int r = 0; r < f->n_q; r++)
             finish_row(a, s + r * BLOCK,
                        a->dropout ? dropout_bits(a->dropout, f->seq, (uint32_t)(f->pos0 + r),
                                                  (uint32_t)block)
                                   : 0);
-    }
     struct mm p = {.a = s,
                    .a_row = BLOCK,
                    .a_step = 1,
@@ -190,8 +226,8 @@ static void forward(const struct attn_forward *f)
     run.alpha = run.sum + BLOCK;
     pack(q, f->q, f->ldq, f->n_q, a->head_dim, a->dtype == GEMM_BF16);
     memset(o, 0, (size_t)f->n_q * hp * sizeof *o);
-    for (int r = 0; r < f->n_q; r++) {
-        run.max[r] = -INFINITY;
+    for (int r = 0; r < BLOCK; r++) {
+        run.max[r] = run.alpha[r] = -INFINITY;
         run.sum[r] = 0;
     }
     for (int k0 = 0; k0 < f->n_key; k0 += BLOCK)
@@ -318,6 +354,7 @@ const struct attn_kernels VEC(attn) = {
     .pack = pack,
     .transpose = transpose,
     .delta = delta,
+    .unpack = unpack,
     .forward = forward,
     .backward = backward,
 };

@@ -51,6 +51,10 @@ struct attn_kernels {
     /* delta[r] = Σ a[r]·b[r] */
     void (*delta)(float *delta, size_t ldd, const float *a, size_t lda, const float *b, size_t ldb,
                   int n, int hd);
+    /* to[r] = from[r] of the first head + ... of the last, in order: packed rows hp apart, heads
+     * `apart` floats */
+    void (*unpack)(float *to, size_t ldto, const float *from, size_t hp, int heads, size_t apart,
+                   int n, int hd);
     void (*forward)(const struct attn_forward *f);
     void (*backward)(const struct attn_backward *b);
 };

@@ -214,6 +214,28 @@ static ALWAYS_INLINE float v_hmax(vf v)
     return _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)));
 }
 
+/* Pairs of rows, then pairs of pairs within each half of a vector, then the halves. */
+static ALWAYS_INLINE void v_transpose(float *to, size_t ldto, const float *x, size_t ldx)
+{
+    __m256 a[8], b[8];
+    for (size_t r = 0; r < 8; r++)
+        a[r] = _mm256_loadu_ps(x + r * ldx);
+    for (int r = 0; r < 8; r += 2) {
+        b[r] = _mm256_unpacklo_ps(a[r], a[r + 1]);
+        b[r + 1] = _mm256_unpackhi_ps(a[r], a[r + 1]);
+    }
+    for (int r = 0; r < 8; r += 4) {
+        a[r] = _mm256_shuffle_ps(b[r], b[r + 2], 0x44);
+        a[r + 1] = _mm256_shuffle_ps(b[r], b[r + 2], 0xee);
+        a[r + 2] = _mm256_shuffle_ps(b[r + 1], b[r + 3], 0x44);
+        a[r + 3] = _mm256_shuffle_ps(b[r + 1], b[r + 3], 0xee);
+    }
+    for (size_t c = 0; c < 4; c++) {
+        _mm256_storeu_ps(to + c * ldto, _mm256_permute2f128_ps(a[c], a[c + 4], 0x20));
+        _mm256_storeu_ps(to + (c + 4) * ldto, _mm256_permute2f128_ps(a[c], a[c + 4], 0x31));
+    }
+}
+
 typedef struct {
     __m256d a, b;
 } vd;

@@ -205,6 +205,34 @@ static ALWAYS_INLINE float v_hmax(vf v)
     return _mm_cvtss_f32(_mm_max_ss(b, _mm_movehdup_ps(b)));
 }
 
+/* Pairs of rows, then pairs of pairs within each quarter of a vector, then the quarters. */
+static ALWAYS_INLINE void v_transpose(float *to, size_t ldto, const float *x, size_t ldx)
+{
+    __m512 a[16], b[16];
+    for (size_t r = 0; r < 16; r++)
+        a[r] = _mm512_loadu_ps(x + r * ldx);
+    for (int r = 0; r < 16; r += 2) {
+        b[r] = _mm512_unpacklo_ps(a[r], a[r + 1]);
+        b[r + 1] = _mm512_unpackhi_ps(a[r], a[r + 1]);
+    }
+    for (int r = 0; r < 16; r += 4) {
+        a[r] = _mm512_shuffle_ps(b[r], b[r + 2], 0x44);
+        a[r + 1] = _mm512_shuffle_ps(b[r], b[r + 2], 0xee);
+        a[r + 2] = _mm512_shuffle_ps(b[r + 1], b[r + 3], 0x44);
+        a[r + 3] = _mm512_shuffle_ps(b[r + 1], b[r + 3], 0xee);
+    }
+    for (size_t c = 0; c < 4; c++) {
+        __m512 even_lo = _mm512_shuffle_f32x4(a[c], a[c + 4], 0x88);
+        __m512 odd_lo = _mm512_shuffle_f32x4(a[c], a[c + 4], 0xdd);
+        __m512 even_hi = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0x88);
+        __m512 odd_hi = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0xdd);
+        _mm512_storeu_ps(to + c * ldto, _mm512_shuffle_f32x4(even_lo, even_hi, 0x88));
+        _mm512_storeu_ps(to + (c + 4) * ldto, _mm512_shuffle_f32x4(odd_lo, odd_hi, 0x88));
+        _mm512_storeu_ps(to + (c + 8) * ldto, _mm512_shuffle_f32x4(even_lo, even_hi, 0xdd));
+        _mm512_storeu_ps(to + (c + 12) * ldto, _mm512_shuffle_f32x4(odd_lo, odd_hi, 0xdd));
+    }
+}
+
 typedef struct {
     __m512d a, b;
 } vd;

@@ -237,6 +237,14 @@ static ALWAYS_INLINE float v_hmax(vf v)
     return a > b ? a : b;
 }
 
+/* to[c][r] = x[r][c] for VL rows and columns. */
+static ALWAYS_INLINE void v_transpose(float *to, size_t ldto, const float *x, size_t ldx)
+{
+    for (size_t c = 0; c < VL; c++)
+        for (size_t r = 0; r < VL; r++)
+            to[c * ldto + r] = x[r * ldx + c];
+}
+
 /* Sums of squares in double. */
 typedef struct {
     double v[VL];

@@ -1,11 +1,10 @@
 /*
- * Speed of the kernels beside the peak measured in the same run.
+ * Speed of the kernels beside the peak measured in the same run: "name figure unit share %".
  *
  *     obj/tests/bench/kern [-j N] [gemm|attn|ops]...
  *
  * gemm: the five products of GPT-2 124M at 256 and 1024 tokens, forward, input gradient, weight
- * gradient, in GFLOP/s and as a share of the peak of N threads. attn: a layer of its attention.
- * ops: nanoseconds an element on one thread.
+ * gradient. attn: a layer of its attention. ops: on one thread, in the caches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +122,7 @@ static void products(int m, enum gemm_dtype t)
     static const int shape[][2] = {{2304, 768}, {768, 768}, {3072, 768}, {768, 3072}, {50257, 768}};
     static const int times[] = {12, 12, 12, 12, 1};
     static const char *const names[] = {"qkv", "proj", "up", "down", "head"};
+    static const char *const directions[] = {"forward", "dgrad", "wgrad"};
     double flops = 0, seconds = 0;
     for (size_t i = 0; i < sizeof shape / sizeof shape[0]; i++) {
         int n = shape[i][0], k = shape[i][1];
@@ -136,21 +136,16 @@ static void products(int m, enum gemm_dtype t)
         size_t scratch = gemm_scratch(gemm_backend_default(), t, m, n, k);
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
         p.g = gemm_weight_new(w, n, k, gemm_backend_default(), t, true, &e);
-        printf("gemm %s m=%-4d %-4s n=%-5d k=%-4d", gemm_dtype_words[t], m, names[i], n, k);
         for (p.what = 0; p.what < 3; p.what++) {
             p.watch.best = 0;
             team_run(n_threads, product_pass, &p);
             double best = p.watch.best;
             flops += work * times[i];
             seconds += best * times[i];
-            printf("  %s %6.1f (%2.0f %%)",
-                   p.what == 0   ? "forward"
-                   : p.what == 1 ? "dgrad"
-                                 : "wgrad",
-                   work / best / 1e9, work / best / 1e7 / peak);
+            printf("gemm-%s-%d-%s-%s %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], m, names[i],
+                   directions[p.what], work / best / 1e9, work / best / 1e7 / peak);
+            fflush(stdout);
         }
-        printf("\n");
-        fflush(stdout);
         gemm_weight_free(p.g);
         sys_pages_free(w, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.dw, (size_t)n * (size_t)k * 4);
@@ -159,8 +154,8 @@ static void products(int m, enum gemm_dtype t)
         if (p.scratch)
             sys_pages_free(p.scratch, scratch);
     }
-    printf("gemm %s m=%-4d all of GPT-2 124M: %.1f GFLOP/s (%.0f %%), %.3f s\n",
-           gemm_dtype_words[t], m, flops / seconds / 1e9, flops / seconds / 1e7 / peak, seconds);
+    printf("gemm-%s-%d-all %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], m, flops / seconds / 1e9,
+           flops / seconds / 1e7 / peak);
 }
 
 /* ---- attention */
@@ -219,27 +214,27 @@ static void attention(int n_seq, int n, int n_head, int n_kv_head, int head_dim,
                             .scratch = sys_pages(bytes, &e)};
     team_run(n_threads, attention_pass, &p);
     double work = 2.0 * n_seq * n * (n + 1.0) * n_head * head_dim; /* causal, two products */
-    printf("attn %s %dx%d heads %d/%d of %d: forward %.2f ms, %.1f GFLOP/s (%.0f %%);"
-           " backward %.2f ms, %.1f (%.0f %%)\n",
-           gemm_dtype_words[t], n_seq, n, n_head, n_kv_head, head_dim, p.forward.best * 1e3,
-           work / p.forward.best / 1e9, work / p.forward.best / 1e7 / peak, p.backward.best * 1e3,
-           2.5 * work / p.backward.best / 1e9, 2.5 * work / p.backward.best / 1e7 / peak);
+    printf("attn-%s-%dx%d-%d/%d-forward %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], n_seq, n,
+           n_head, n_kv_head, work / p.forward.best / 1e9, work / p.forward.best / 1e7 / peak);
+    printf("attn-%s-%dx%d-%d/%d-backward %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], n_seq, n,
+           n_head, n_kv_head, 2.5 * work / p.backward.best / 1e9,
+           2.5 * work / p.backward.best / 1e7 / peak);
     fflush(stdout);
 }
 
 /* ---- elements */
 
-#define TIME(name, n, call)                                      \
-    do {                                                         \
-        double best = 1e9;                                       \
-        for (int r = 0; r < 20; r++) {                           \
-            double start = now();                                \
-            for (int i = 0; i < 10; i++)                         \
-                call;                                            \
-            double time = (now() - start) / 10;                  \
-            best = time < best ? time : best;                    \
-        }                                                        \
-        printf("ops  %-24s %7.3f ns\n", name, best * 1e9 / (n)); \
+#define TIME(name, n, call)                                         \
+    do {                                                            \
+        double best = 1e9;                                          \
+        for (int r = 0; r < 20; r++) {                              \
+            double start = now();                                   \
+            for (int i = 0; i < 10; i++)                            \
+                call;                                               \
+            double time = (now() - start) / 10;                     \
+            best = time < best ? time : best;                       \
+        }                                                           \
+        printf("ops-%s %.3f ns/element\n", name, best * 1e9 / (n)); \
     } while (0)
 
 static void elements(void)
@@ -261,21 +256,21 @@ static void elements(void)
     TIME("softcap", N, k->softcap(y, x, 30, N));
     TIME("gelu", N, k->act(ACT_GELU, y, x, N));
     TIME("gelu_tanh", N, k->act(ACT_GELU_TANH, y, x, N));
-    TIME("gelu_tanh gradient", N, k->act_grad(ACT_GELU_TANH, y, x, z, N));
-    TIME("silu gate", N, k->glu(ACT_SILU, y, x, z, N));
-    TIME("silu gate gradient", N, k->glu_grad(ACT_SILU, y, w, x, z, x, N));
+    TIME("gelu_tanh-gradient", N, k->act_grad(ACT_GELU_TANH, y, x, z, N));
+    TIME("silu-gate", N, k->glu(ACT_SILU, y, x, z, N));
+    TIME("silu-gate-gradient", N, k->glu_grad(ACT_SILU, y, w, x, z, x, N));
     TIME("bf16_round", N, k->bf16_round(y, x, N));
     TIME("bf16_from_f32", N, k->bf16_from_f32(h, x, N));
     TIME("sum_squares", N, k->sum_squares(x, N));
     TIME("layernorm", N, k->norm(&ln, y, 768, x, 768, w, w, mean, rstd, 32));
-    TIME("layernorm gradient", N,
+    TIME("layernorm-gradient", N,
          k->norm_grad(&ln, y, 768, false, z, 768, x, 768, w, mean, rstd, dw, db, 32));
     TIME("rmsnorm", N, k->norm(&rms, y, 768, x, 768, w, NULL, NULL, rstd, 32));
-    TIME("rmsnorm of heads", N, k->norm(&qk, y, 768, x, 768, w, NULL, NULL, NULL, 32));
-    TIME("sum of rows", N, k->sum_rows(y, x, 768, 768, 32));
+    TIME("rmsnorm-of-heads", N, k->norm(&qk, y, 768, x, 768, w, NULL, NULL, NULL, 32));
+    TIME("sum-of-rows", N, k->sum_rows(y, x, 768, 768, 32));
     TIME("dropout", N, k->dropout(&d, y, 768, x, 768, 768, 1, 0, 32));
     TIME("cross-entropy", V, k->xent(loss, lse, x, V, V, target, 1));
-    TIME("cross-entropy gradient", V, k->xent_grad(y, V, x, V, V, lse, target, loss, 1));
+    TIME("cross-entropy-gradient", V, k->xent_grad(y, V, x, V, V, lse, target, loss, 1));
     TIME("adamw", N, k->adamw(&a, x, y, z, w, N));
 }
 
@@ -293,8 +288,7 @@ int main(int argc, char **argv)
         ops |= strcmp(argv[i], "ops") == 0;
     }
     peak = measure_peak(n_threads);
-    printf("%s, %s: peak %.1f GFLOP/s on %d threads, %.1f on one\n", cpu_model(), ops_get()->name,
-           peak, n_threads, measure_peak(1));
+    printf("peak-%s-%d-threads %.1f GFLOP/s\n", ops_get()->name, n_threads, peak);
     for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
         products(m, GEMM_F32);
     if (all || gemm)
@@ -307,6 +301,7 @@ int main(int argc, char **argv)
     }
     if (all || ops)
         elements();
-    printf("peak %.1f GFLOP/s again on %d threads\n", measure_peak(n_threads), n_threads);
+    printf("peak-%s-%d-threads %.1f GFLOP/s again\n", ops_get()->name, n_threads,
+           measure_peak(n_threads));
     return 0;
 }
