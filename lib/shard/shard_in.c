@@ -405,7 +405,7 @@ static int check_padding(const unsigned char *p, size_t n, struct err *e)
     return 0;
 }
 
-/* Columns to pointers, ids to 32 bits. */
+/* Columns to pointers, which are never NULL, ids to 32 bits. */
 static int unpack(struct shard_in *s, struct err *e)
 {
     const struct shard_block *b = &s->block;
@@ -425,7 +425,7 @@ static int unpack(struct shard_in *s, struct err *e)
         s->block_ids = (const uint32_t *)(const void *)ids; /* 64-aligned in an allocation */
         top = shard_ids_max(s->block_ids, b->n_tokens);
     } else {
-        if (mem_grow(&s->ids, &s->ids_cap, b->n_tokens, sizeof *s->ids, e) < 0)
+        if (mem_grow(&s->ids, &s->ids_cap, (size_t)b->n_tokens + 1, sizeof *s->ids, e) < 0)
             return -1;
         top = shard_ids_get(s->ids, ids, b->n_tokens, s->segment->width);
         s->block_ids = s->ids;
@@ -531,11 +531,11 @@ static int append(struct shard_in *s, size_t have, const struct shard_doc *d, st
 {
     size_t n;
     if (size_add(have, d->n, &n, "a document", e) < 0 ||
-        mem_grow(&s->whole, &s->whole_cap, n, sizeof *s->whole, e) < 0)
+        mem_grow(&s->whole, &s->whole_cap, n + 1, sizeof *s->whole, e) < 0)
         return -1;
     memcpy(s->whole + have, d->ids, d->n * sizeof *s->whole);
     if (d->weights) {
-        if (mem_grow(&s->whole_weights, &s->whole_weights_cap, n, 1, e) < 0)
+        if (mem_grow(&s->whole_weights, &s->whole_weights_cap, n + 1, 1, e) < 0)
             return -1;
         memcpy(s->whole_weights + have, d->weights, d->n);
     }

@@ -318,6 +318,8 @@ static void sum_flush(struct shard_sum *c)
 
 void shard_sum_ids(struct shard_sum *c, const uint32_t *ids, size_t n)
 {
+    if (n == 0)
+        return;
     if (n >= ARRAY_LEN(c->some) - c->n)
         sum_flush(c);
     if (n >= ARRAY_LEN(c->some)) {
@@ -387,6 +389,8 @@ static uint32_t narrow(uint16_t *dst, const uint32_t *src, size_t n)
 uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int width)
 {
     uint32_t top = 0;
+    if (n == 0) /* dst and src may be NULL then, which memcpy must not see */
+        return 0;
     if (shard_host_is_le() && width == 2)
         return widen(dst, (const uint16_t *)(const void *)src, n);
     if (shard_host_is_le()) {
@@ -403,6 +407,8 @@ uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int wi
 uint32_t shard_ids_put(unsigned char *dst, const uint32_t *src, size_t n, int width)
 {
     uint32_t top = 0;
+    if (n == 0)
+        return 0;
     if (shard_host_is_le() && width == 2)
         return narrow((uint16_t *)(void *)dst, src, n);
     if (shard_host_is_le()) {

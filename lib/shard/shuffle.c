@@ -116,7 +116,8 @@ static int write_record(struct shuffle *s, struct tmp *t, uint64_t key, uint64_t
     if (s->wbuf_cap - s->n_wbuf < RECORD_HEAD + bytes && flush_wbuf(s, t, e) < 0)
         return -1;
     memcpy(s->wbuf + s->n_wbuf, head, RECORD_HEAD);
-    memcpy(s->wbuf + s->n_wbuf + RECORD_HEAD, p, bytes);
+    if (bytes > 0)
+        memcpy(s->wbuf + s->n_wbuf + RECORD_HEAD, p, bytes);
     s->n_wbuf += RECORD_HEAD + bytes;
     return 0;
 }
@@ -164,16 +165,16 @@ static int add_record(struct shuffle *s, const uint32_t *ids, const uint8_t *wei
     if (s->n_entry > 0 && (uint64_t)(s->n_data + bytes) + (s->n_entry + 1) * ENTRY_COST > s->mem &&
         spill(s, e) < 0)
         return -1;
-    if (mem_grow(&s->data, &s->data_cap, s->n_data + bytes, 1, e) < 0 ||
+    if (mem_grow(&s->data, &s->data_cap, s->n_data + bytes + 1, 1, e) < 0 ||
         mem_grow(&s->entry, &s->entry_cap, s->n_entry + 1, sizeof *s->entry, e) < 0)
         return -1;
     unsigned char *to = s->data + s->n_data;
     if (shard_ids_put(to, ids, n, s->width) >= s->id_limit && n > 0)
         return err_set(e, "document %llu: an id is not below the vocabulary size %llu",
                        (unsigned long long)s->n_docs + 1, (unsigned long long)s->id_limit);
-    if (s->weighted && weights)
+    if (s->weighted && weights && n > 0)
         memcpy(to + n * (size_t)s->width, weights, n);
-    else if (s->weighted)
+    else if (s->weighted && n > 0)
         memset(to + n * (size_t)s->width, 255, n);
     s->entry[s->n_entry++] = (struct entry){
         .key = key_of(s, s->n_docs),
