@@ -1,12 +1,13 @@
-# XXH3 with 64 bits, seed 0 and the built-in secret, in plain Perl: for tests that must not use the
-# project's own code. Only for lengths that are multiples of 4, which is all that shard(5) hashes.
+# XXH3 with seed 0 and the built-in secret, in plain Perl: for tests that must not use the
+# project's own code: 64 bits for lengths that are multiples of 4, 128 bits for those over 240, which is
+# all that shard(5) hashes.
 # After the algorithm's description (Collet, "XXH3"), checked against the library by shard-reader.t.
 package XXH3;
 use strict;
 use warnings;
 no warnings 'portable'; # 64-bit constants
 use Exporter 'import';
-our @EXPORT_OK = qw(xxh3_64);
+our @EXPORT_OK = qw(xxh3_64 xxh3_128);
 
 my ($P32_1, $P32_2, $P32_3) = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D);
 my ($P1, $P2, $P3, $P4, $P5) = (
@@ -99,7 +100,8 @@ sub stripe {
     }
 }
 
-sub long_hash {
+# The eight accumulators over inputs of more than 240 bytes.
+sub long_acc {
     my ($in, $n) = @_;
     my @acc = ($P32_3, $P1, $P2, $P3, $P4, $P32_2, $P5, $P32_1);
     my $blocks = int(($n - 1) / 1024);
@@ -112,10 +114,32 @@ sub long_hash {
     my $stripes = int(($n - 1 - 1024 * $blocks) / 64);
     stripe(\@acc, $in, 1024 * $blocks + 64 * $_, 8 * $_) for 0 .. $stripes - 1;
     stripe(\@acc, $in, $n - 64, 192 - 64 - 7);
-    my $h = mul($n, $P1);
-    $h = add($h, fold($acc[2 * $_] ^ sec(11 + 16 * $_), $acc[2 * $_ + 1] ^ sec(19 + 16 * $_)))
-        for 0 .. 3;
+    return \@acc;
+}
+
+sub merge {
+    my ($acc, $sec, $h) = @_;
+    for my $i (0 .. 3) {
+        my $at = $sec + 16 * $i;
+        $h = add($h, fold($acc->[2 * $i] ^ sec($at), $acc->[2 * $i + 1] ^ sec($at + 8)));
+    }
     return avalanche($h);
+}
+
+sub long_hash {
+    my ($in, $n) = @_;
+    return merge(long_acc($in, $n), 11, mul($n, $P1));
+}
+
+# 32 hexadecimal digits, the high half first.
+sub xxh3_128 {
+    my $in = shift;
+    my $n = length $in;
+    die "xxh3_128 is for more than 240 bytes\n" if $n <= 240;
+    my $acc = long_acc($in, $n);
+    my $low = merge($acc, 11, mul($n, $P1));
+    my $high = merge($acc, 192 - 64 - 11, ~mul($n, $P2));
+    return unpack 'H32', pack 'Q> Q>', $high, $low;
 }
 
 # The hash as 16 hexadecimal digits.
