@@ -1,0 +1,89 @@
+/* The tokens of many documents by number. */
+#include "train/corpus.h"
+
+#include <stdlib.h>
+#include "base/bug.h"
+#include "base/le.h"
+#include "base/mem.h"
+
+int corpus_add_run(struct corpus *c, struct token_run r, struct err *e)
+{
+    if (r.n == 0)
+        return 0;
+    if (mem_grow(&c->runs, &c->cap_runs, c->n_runs + 1, sizeof *c->runs, e) < 0)
+        return -1;
+    r.from = c->n_runs ? c->runs[c->n_runs - 1].from + c->runs[c->n_runs - 1].n : 0;
+    c->has_weights |= r.weights != NULL;
+    c->runs[c->n_runs++] = r;
+    return 0;
+}
+
+int corpus_add_doc(struct corpus *c, uint64_t n_tok, struct err *e)
+{
+    if (mem_grow(&c->doc_at, &c->cap_docs, c->n_docs + 2, sizeof *c->doc_at, e) < 0)
+        return -1;
+    if (c->n_docs == 0)
+        c->doc_at[0] = 0;
+    c->n_tok += n_tok;
+    c->doc_at[++c->n_docs] = c->n_tok;
+    return 0;
+}
+
+static size_t find_run(const struct corpus *c, uint64_t at)
+{
+    size_t lo = 0, hi = c->n_runs;
+
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (c->runs[mid].from <= at)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static void read_ids(const struct token_run *r, uint64_t at, size_t n, uint32_t *ids)
+{
+    if (r->width == 2) {
+        const unsigned char *p = (const unsigned char *)r->ids + 2 * at;
+        for (size_t i = 0; i < n; i++)
+            ids[i] = le16_get(p + 2 * i);
+    } else {
+        const unsigned char *p = (const unsigned char *)r->ids + 4 * at;
+        for (size_t i = 0; i < n; i++)
+            ids[i] = le32_get(p + 4 * i);
+    }
+}
+
+void corpus_read(const struct corpus *c, uint64_t from, size_t n, uint32_t *ids, float *weights)
+{
+    if (from > c->n_tok || n > c->n_tok - from)
+        BUG("tokens %llu + %zu of %llu", (unsigned long long)from, n, (unsigned long long)c->n_tok);
+    for (size_t k = n ? find_run(c, from) : 0; n > 0; k++) {
+        const struct token_run *r = &c->runs[k];
+        uint64_t at = from - r->from;
+        size_t m = r->n - at < n ? (size_t)(r->n - at) : n;
+        if (ids) {
+            read_ids(r, at, m, ids);
+            ids += m;
+        }
+        if (weights) {
+            for (size_t i = 0; i < m; i++)
+                weights[i] = r->weights ? (float)r->weights[at + i] / 255.0f : 1.0f;
+            weights += m;
+        }
+        from += m;
+        n -= m;
+    }
+}
+
+void corpus_release(struct corpus *c)
+{
+    for (size_t i = 0; i < c->n_maps; i++)
+        sys_unmap(&c->maps[i]);
+    free(c->maps);
+    free(c->runs);
+    free(c->doc_at);
+    *c = (struct corpus)CORPUS_INIT;
+}
