@@ -1,0 +1,52 @@
+/*
+ * The directory of a training run.
+ *
+ *     run.json          what was asked for: options, config, inputs; written before anything else
+ *     tokenizer.json    of the data, where there is one
+ *     spool/            tokens that came through a pipe, until the run is finished
+ *     checkpoint-N/     a complete model directory, and state/ to go on from it
+ *     best              link to the checkpoint with the lowest validation loss (--keep-best)
+ *     log.tsv           metrics
+ *     lock              held while a process writes the run
+ *     config.json model.safetensors ...   the finished model, model.safetensors last
+ */
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/opt.h"
+#include "quern/err.h"
+
+struct run {
+    char *dir;
+    int lock;    /* descriptor; -1: not held */
+    json_t *doc; /* run.json; NULL before run_store or run_load */
+};
+
+/* Makes the directory where it is missing and locks it. A directory that holds anything is refused
+ * unless resuming; resuming one without run.json is refused. Leftovers of killed writers go. */
+int run_open(struct run *r, const char *dir, bool resume, struct err *e);
+void run_close(struct run *r);
+/* dir/name; caller frees. */
+char *run_path(const struct run *r, const char *name, struct err *e);
+
+/* Options to run.json and back. Storing keeps every option of the table that shapes the output.
+ * Restoring sets those that the command line did not give; one that it gives with another value is
+ * refused by name. */
+int run_put_options(json_t *doc, struct opt *opts, struct err *e);
+int run_get_options(const json_t *doc, struct opt *opts, struct err *e);
+int run_store(struct run *r, json_t *doc, struct err *e); /* takes doc; atomic */
+
+/* Numbers of the checkpoints there, ascending; *v is freed by the caller. */
+int run_checkpoints(const struct run *r, uint64_t **v, size_t *n, struct err *e);
+/* Removes all but the newest n_keep and the one numbered also_keep (UINT64_MAX: none). */
+int run_prune(const struct run *r, size_t n_keep, uint64_t also_keep, struct err *e);
+bool run_finished(const struct run *r);
+/* Points RUN/best at a checkpoint. */
+int run_set_best(const struct run *r, uint64_t step, struct err *e);
+/* Links (or copies) the model files of a checkpoint to the top, model.safetensors last. */
+int run_finish(const struct run *r, uint64_t step, struct err *e);
+
+#endif
