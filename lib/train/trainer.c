@@ -1,0 +1,479 @@
+/* The training loop. */
+#include "train/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/signals.h"
+#include "base/sys.h"
+#include "io/out.h"
+
+static void note(const struct trainer *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void note(const struct trainer *t, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (t->note)
+        t->note(t->user, text);
+}
+
+static struct exec_opt exec_options(const struct train_options *o)
+{
+    int max_tok = (int)(o->n_batch * o->n_ctx);
+
+    return (struct exec_opt){.max_tok = max_tok,
+                             .max_seq = max_tok,
+                             .train = true,
+                             .dtype = (enum gemm_dtype)o->dtype,
+                             .gemm = (enum gemm_backend)o->gemm,
+                             .n_threads = (int)o->n_threads,
+                             .dropout = true,
+                             .seed = (uint64_t)o->seed};
+}
+
+int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
+                 struct trainer_need *n, struct err *e)
+{
+    struct exec_opt x = exec_options(o);
+    struct exec_bytes b;
+
+    if (exec_plan_bytes(c, &x, &b, e) < 0)
+        return -1;
+    uint64_t weights = n_weights * sizeof(float);
+    n->mem_bytes = b.total + weights + optim_bytes(n_weights);
+    n->checkpoint_bytes = weights + optim_bytes(n_weights) + (1 << 20);
+    /* one more than is kept stands beside the others until it is complete */
+    n->disk_bytes = n->checkpoint_bytes * ((uint64_t)o->keep_last + 1 + (o->keep_best ? 1 : 0));
+    return 0;
+}
+
+/* ---- beginning ---- */
+
+/* Sequences of a step, and how many steps the windows of the run last. */
+static uint64_t step_sequences(const struct trainer *t, uint64_t step)
+{
+    uint64_t full = (uint64_t)(t->o->n_batch * t->o->n_accum);
+
+    return schedule_batch(1, full, (uint64_t)t->o->batch_ramp, step);
+}
+
+static uint64_t count_steps(const struct trainer *t)
+{
+    uint64_t step = 0, n = 0;
+
+    if (t->o->batch_ramp == 0) {
+        uint64_t per_step = step_sequences(t, 1);
+        return (t->total_windows + per_step - 1) / per_step;
+    }
+    while (n < t->total_windows)
+        n += step_sequences(t, ++step);
+    return step;
+}
+
+static int plan_steps(struct trainer *t, struct err *e)
+{
+    const struct train_options *o = t->o;
+
+    if (t->train.n_windows == 0)
+        return err_set(e, "no training data: there is not one token to predict");
+    t->total_windows = UINT64_MAX;
+    t->schedule = (struct schedule){.kind = o->lr_schedule,
+                                    .lr = o->lr,
+                                    .min_lr = o->min_lr,
+                                    .decay_share = 0.2,
+                                    .n_steps = (uint64_t)o->n_steps};
+    if (o->n_steps == 0) {
+        t->total_windows = (uint64_t)ceil(o->epochs * (double)t->train.n_windows);
+        t->schedule.n_steps = count_steps(t);
+    }
+    uint64_t auto_warmup = t->schedule.n_steps / 50 < 1000 ? t->schedule.n_steps / 50 : 1000;
+    t->schedule.n_warmup = o->warmup >= 0 ? (uint64_t)o->warmup : auto_warmup;
+    if (t->schedule.n_warmup > t->schedule.n_steps)
+        return err_usage(e, "--warmup %" PRIu64 " is more than the run's %" PRIu64 " steps",
+                         t->schedule.n_warmup, t->schedule.n_steps);
+    t->eval_every = o->eval_every ? (uint64_t)o->eval_every : (t->schedule.n_steps + 19) / 20;
+    return 0;
+}
+
+static int load_newest(struct trainer *t, struct err *e)
+{
+    uint64_t *v;
+    size_t n;
+    struct buf path = BUF_INIT;
+    struct st *s = NULL;
+    int rc = run_checkpoints(t->run, &v, &n, e);
+
+    if (rc < 0 || n == 0)
+        goto out;
+    rc = -1;
+    if (buf_printf(&path, e, "%s/checkpoint-%" PRIu64, t->run->dir, v[n - 1]) < 0 ||
+        state_load(&t->st, &t->opt, path.s, e) < 0 || !(s = st_open_dir(path.s, e)) ||
+        model_read(t->m, s, "", model_weights(t->m), e) < 0)
+        goto out;
+    t->saved_step = t->st.step;
+    if (t->train.forward && t->train.forward(t->train.self, t->st.n_windows, t->st.mark, e) < 0)
+        goto out;
+    exec_weights_changed(t->x);
+    note(t, "resuming %s at step %" PRIu64, t->run->dir, t->st.step);
+    rc = 0;
+out:
+    st_close(s);
+    buf_release(&path);
+    free(v);
+    return rc;
+}
+
+static int note_isa(struct trainer *t, struct err *e)
+{
+    enum isa isa;
+
+    if (cpu_isa(&isa, e) < 0)
+        return -1;
+    if (t->st.isa[0] && strcmp(t->st.isa, cpu_isa_name(isa)) != 0)
+        note(t,
+             "the run was computed with %s, this machine goes on with %s: "
+             "results will differ in the last bits",
+             t->st.isa, cpu_isa_name(isa));
+    snprintf(t->st.isa, sizeof t->st.isa, "%s", cpu_isa_name(isa));
+    return 0;
+}
+
+static int open_log(struct trainer *t, struct err *e)
+{
+    char *own = t->o->log ? NULL : run_path(t->run, "log.tsv", e);
+    int rc = -1;
+
+    if (own || t->o->log)
+        rc = metrics_open(&t->log, own ? own : t->o->log, t->st.step, e);
+    free(own);
+    t->log.name = t->o->log && strcmp(t->o->log, "-") != 0 ? t->o->log
+                  : t->o->log                              ? "stdout"
+                                                           : "log.tsv";
+    return rc;
+}
+
+int trainer_begin(struct trainer *t, struct err *e)
+{
+    struct exec_opt xo = exec_options(t->o);
+    struct exec_cost cost;
+
+    t->st = (struct train_state){.best_val = INFINITY, .val = NAN};
+    if (plan_steps(t, e) < 0)
+        return -1;
+    t->micro = mem_new((size_t)t->o->n_accum, sizeof *t->micro, e);
+    if (!t->micro || !(t->x = exec_new(t->m, &xo, e)) || optim_init(&t->opt, t->m, e) < 0)
+        return -1;
+    for (int64_t i = 0; i < t->o->n_accum; i++)
+        if (batchbuf_init(&t->micro[i], xo.max_tok, e) < 0)
+            return -1;
+    if ((t->o->resume && load_newest(t, e) < 0) || note_isa(t, e) < 0 || open_log(t, e) < 0)
+        return -1;
+    if (exec_cost(model_config(t->m), 1, (int)t->o->n_ctx, &cost, e) < 0)
+        return -1;
+    t->flops_per_tok = (cost.flops_forward + cost.flops_backward) / (double)t->o->n_ctx;
+    t->begun_s = t->saved_s = sys_time();
+    return 0;
+}
+
+/* ---- steps ---- */
+
+/* Deals the step's windows to micro-batches. 1, or 0 if a stream has nothing more. */
+static int fill_step(struct trainer *t, uint64_t n_seq, int *n_micro, struct err *e)
+{
+    uint64_t at = t->st.n_windows;
+
+    if (t->total_windows - at < n_seq)
+        n_seq = t->total_windows - at;
+    *n_micro = 0;
+    for (uint64_t done = 0; done < n_seq && !t->ended; (*n_micro)++) {
+        struct batchbuf *b = &t->micro[*n_micro];
+        batchbuf_clear(b);
+        for (int64_t k = 0; k < t->o->n_batch && done < n_seq; k++, done++) {
+            uint64_t i = feed_order(&t->train, (uint64_t)t->o->seed, t->shuffle, at + done);
+            int r = t->train.fill(t->train.self, i, b, e);
+            if (r < 0)
+                return -1;
+            if (r == 0) {
+                t->ended = true;
+                break;
+            }
+            t->st.n_windows++;
+        }
+        batchbuf_sum(b);
+        if (b->b.n_tok == 0)
+            break;
+    }
+    return *n_micro > 0;
+}
+
+struct step_result {
+    double loss, norm, lr;
+    uint64_t n_tok;
+    bool finite;
+};
+
+/* All passes of a step. 1: done; 0: a signal came in between, nothing is changed; -1. */
+static int run_passes(struct trainer *t, int n_micro, struct step_result *r, struct err *e)
+{
+    double weights = 0, sum = 0;
+
+    for (int i = 0; i < n_micro; i++)
+        weights += t->micro[i].weight_sum;
+    if (weights == 0)
+        weights = 1; /* nothing is scored: loss and gradients are zero */
+    exec_zero_grads(t->x);
+    r->finite = true;
+    for (int i = 0; i < n_micro; i++) {
+        struct batchbuf *b = &t->micro[i];
+        struct exec_loss loss;
+        if (sig_pending())
+            return 0;
+        if (exec_train(t->x, &b->b, b->target, b->weight, (float)(1 / weights),
+                       t->st.step * (uint64_t)t->o->n_accum + (uint64_t)i, &loss, NULL, e) < 0)
+            return -1;
+        sum += loss.loss_sum;
+        r->finite = r->finite && loss.finite;
+        r->n_tok += (uint64_t)b->b.n_tok;
+    }
+    r->loss = sum / weights;
+    return 1;
+}
+
+static int nonfinite(struct trainer *t, const struct step_result *r, struct err *e)
+{
+    uint64_t step = t->st.step + 1;
+
+    if (t->st.n_bad++ >= (uint64_t)t->o->skip_nonfinite)
+        return err_set(e,
+                       "step %" PRIu64 ": %s is not finite; nothing was changed by it and the last "
+                       "checkpoint is good (a lower --lr, or --skip-nonfinite N, may help)",
+                       step, r->finite ? "the gradient" : "the loss");
+    note(t, "step %" PRIu64 ": %s is not finite; passed over", step,
+         r->finite ? "the gradient" : "the loss");
+    return 0;
+}
+
+/* One step. 1: done; 0: stopped by a signal or the end of a stream, state as before; -1. */
+static int run_step(struct trainer *t, struct step_result *r, struct err *e)
+{
+    uint64_t step = t->st.step + 1, n_windows = t->st.n_windows;
+    int n_micro, rc = fill_step(t, step_sequences(t, step), &n_micro, e);
+
+    *r = (struct step_result){.lr = schedule_lr(&t->schedule, step), .norm = NAN};
+    if (rc > 0)
+        rc = run_passes(t, n_micro, r, e);
+    if (rc <= 0) {
+        t->st.n_windows = n_windows;
+        return rc;
+    }
+    if (r->finite && isfinite(r->loss)) {
+        struct optim_hyper h = {.lr = r->lr,
+                                .beta1 = t->o->beta1,
+                                .beta2 = t->o->beta2,
+                                .eps = t->o->eps,
+                                .weight_decay = t->o->weight_decay,
+                                .clip = t->o->clip,
+                                .clip_value = t->o->clip_value};
+        rc = optim_step(&t->opt, exec_grads(t->x), &h, (int)t->o->n_threads, &r->norm);
+    }
+    if (rc == 0) {
+        exec_weights_changed(t->x);
+        t->st.n_bad = 0;
+    } else if (nonfinite(t, r, e) < 0) {
+        return -1;
+    }
+    t->st.step = step;
+    t->st.n_tokens += r->n_tok;
+    if (t->train.mark)
+        t->st.mark = t->train.mark(t->train.self);
+    return 1;
+}
+
+/* ---- validation, checkpoints ---- */
+
+int trainer_evaluate(struct trainer *t, double *loss, struct err *e)
+{
+    struct batchbuf *b = &t->micro[0];
+    float *logp = mem_new((size_t)b->max_tok, sizeof *logp, e);
+    double sum = 0, weights = 0;
+    uint64_t i = 0;
+    int rc = logp ? 0 : -1;
+
+    while (rc == 0 && i < t->val.n_windows && !sig_pending()) {
+        batchbuf_clear(b);
+        while (i < t->val.n_windows && b->b.n_tok + t->val.window_tok <= b->max_tok && rc == 0)
+            rc = t->val.fill(t->val.self, i++, b, e) < 0 ? -1 : 0;
+        if (rc == 0)
+            rc = exec_logp(t->x, &b->b, b->target, logp, e);
+        for (int k = 0; rc == 0 && k < b->b.n_tok; k++) {
+            sum -= (double)b->weight[k] * (double)logp[k];
+            weights += (double)b->weight[k];
+        }
+    }
+    free(logp);
+    *loss = sum / weights;
+    return rc;
+}
+
+static int save_checkpoint(struct trainer *t, struct err *e)
+{
+    struct buf path = BUF_INIT;
+    char *tmp = NULL;
+    int rc = -1;
+
+    if (t->saved_step == t->st.step && t->st.step > 0)
+        return 0;
+    if (buf_printf(&path, e, "%s/checkpoint-%" PRIu64, t->run->dir, t->st.step) < 0 ||
+        !(tmp = out_dir_begin(path.s, e)))
+        goto out;
+    if (model_save(t->m, tmp, ST_F32, e) < 0 || (t->publish && t->publish(t->user, tmp, e) < 0) ||
+        state_save(&t->st, &t->opt, tmp, e) < 0 || out_dir_commit(tmp, path.s, e) < 0) {
+        out_dir_abort(tmp);
+        goto out;
+    }
+    free(tmp);
+    t->saved_step = t->st.step;
+    t->saved_s = sys_time();
+    rc = run_prune(t->run, (size_t)t->o->keep_last, t->o->keep_best ? t->st.best_step : UINT64_MAX,
+                   e);
+out:
+    buf_release(&path);
+    return rc;
+}
+
+static int evaluate_now(struct trainer *t, struct err *e)
+{
+    double loss;
+
+    if (trainer_evaluate(t, &loss, e) < 0)
+        return -1;
+    if (sig_pending())
+        return 0;
+    t->st.val = loss;
+    if (!(loss < t->st.best_val))
+        return 0;
+    t->st.best_val = loss;
+    t->st.best_step = t->st.step;
+    if (!t->o->keep_best)
+        return 0;
+    return save_checkpoint(t, e) < 0 ? -1 : run_set_best(t->run, t->st.step, e);
+}
+
+static bool save_due(const struct trainer *t)
+{
+    if (t->o->save_every)
+        return t->st.step % (uint64_t)t->o->save_every == 0;
+    return sys_time() - t->saved_s > 15 * 60;
+}
+
+static void show(struct trainer *t, const struct step_result *r, double tok_per_s)
+{
+    char extra[128], rate[32];
+    size_t n;
+
+    num_human(rate, tok_per_s);
+    n = (size_t)snprintf(extra, sizeof extra, "loss %.4f  %s tok/s", r->loss, rate);
+    if (!isnan(t->st.val) && n < sizeof extra)
+        n += (size_t)snprintf(extra + n, sizeof extra - n, "  val %.4f", t->st.val);
+    if (t->peak_flops > 0 && n < sizeof extra)
+        snprintf(extra + n, sizeof extra - n, "  %.0f%% of peak",
+                 100 * tok_per_s * t->flops_per_tok / t->peak_flops);
+    progress_at(&t->progress, (double)t->st.step, extra);
+}
+
+/* What follows a step: validation, log, progress, checkpoint. */
+static int after_step(struct trainer *t, const struct step_result *r, double step_s, bool last,
+                      struct err *e)
+{
+    double tok_per_s = (double)r->n_tok / step_s;
+    double before_s = t->st.time_s;
+    bool eval = t->val.fill && (last || t->st.step % t->eval_every == 0);
+
+    t->st.time_s = before_s + step_s;
+    if (eval && evaluate_now(t, e) < 0)
+        return -1;
+    struct metrics_row row = {.step = t->st.step,
+                              .n_tokens = t->st.n_tokens,
+                              .loss = r->loss,
+                              .val_loss = eval ? t->st.val : NAN,
+                              .lr = r->lr,
+                              .grad_norm = r->norm,
+                              .tok_per_s = tok_per_s,
+                              .time_s = t->st.time_s};
+    if (metrics_row(&t->log, &row, e) < 0)
+        return -1;
+    show(t, r, tok_per_s);
+    return save_due(t) ? save_checkpoint(t, e) : 0;
+}
+
+static int stop(struct trainer *t, struct err *e)
+{
+    int sig = sig_pending();
+
+    progress_finish(&t->progress);
+    if (t->st.step > 0 && save_checkpoint(t, e) < 0)
+        return -1;
+    if (t->st.step > 0)
+        note(t, "stopped after step %" PRIu64 "; --resume goes on", t->st.step);
+    if (sig && e) {
+        e->kind = ERR_SIGNAL;
+        e->sys_errno = sig;
+    }
+    return sig ? -1 : 0;
+}
+
+int trainer_run(struct trainer *t, struct err *e)
+{
+    struct step_result r;
+    bool timeout = false;
+    int rc = 1;
+
+    progress_start(&t->progress, "step", "step", (double)t->schedule.n_steps, t->o->progress,
+                   t->o->quiet);
+    t->progress.base = (double)t->st.step;
+    while (t->st.step < t->schedule.n_steps && !t->ended) {
+        double from_s = sys_time();
+        timeout = t->o->max_time_s > 0 && from_s - t->begun_s >= t->o->max_time_s;
+        if (timeout || sig_pending())
+            break;
+        if ((rc = run_step(t, &r, e)) < 0)
+            goto fail;
+        if (rc == 0)
+            break;
+        bool last = t->st.step == t->schedule.n_steps || t->ended;
+        if (after_step(t, &r, sys_time() - from_s, last, e) < 0)
+            goto fail;
+    }
+    if (sig_pending() || timeout)
+        return stop(t, e);
+    progress_finish(&t->progress);
+    if (t->st.step == 0)
+        return err_set(e, "no training data: there is not one token to predict");
+    if (save_checkpoint(t, e) < 0 || run_finish(t->run, t->st.step, e) < 0)
+        return -1;
+    return 0;
+fail:
+    progress_finish(&t->progress);
+    return -1;
+}
+
+void trainer_release(struct trainer *t)
+{
+    for (int64_t i = 0; t->micro && i < t->o->n_accum; i++)
+        batchbuf_release(&t->micro[i]);
+    free(t->micro);
+    t->micro = NULL;
+    optim_release(&t->opt);
+    exec_free(t->x);
+    t->x = NULL;
+    metrics_close(&t->log, NULL);
+}

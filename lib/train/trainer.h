@@ -1,0 +1,64 @@
+/*
+ * The training loop: windows from a feed, passes of the executor, the optimiser, validation, log,
+ * checkpoints. The same for every loss that exec_train computes.
+ *
+ *     struct trainer t = {.o = &options, .run = &run, .m = model, .train = feed, ...};
+ *     trainer_begin(&t, e)       memory, and the newest checkpoint where resuming
+ *     trainer_run(&t, e)         to the end; ERR_SIGNAL after a checkpoint when a signal came
+ *     trainer_release(&t)
+ *
+ * A step's loss is Σ weight·nll / Σ weight over all its micro-batches; so its gradients do not
+ * depend on how sequences are dealt to micro-batches, but for rounding.
+ */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include "base/progress.h"
+#include "model/exec.h"
+#include "train/feed.h"
+#include "train/metrics.h"
+#include "train/optim.h"
+#include "train/options.h"
+#include "train/run.h"
+#include "train/state.h"
+
+struct trainer {
+    const struct train_options *o;
+    struct run *run;
+    struct model *m;
+    struct feed train, val; /* val.fill NULL: no validation */
+    bool shuffle;
+    /* Writes what belongs beside the weights (tokenizer, generation_config.json) into dir. */
+    int (*publish)(void *user, const char *dir, struct err *e);
+    void *user;
+    void (*note)(void *user, const char *text); /* lines for people; may be NULL */
+
+    /* the trainer's own */
+    struct exec *x;
+    struct optim opt;
+    struct train_state st;
+    struct metrics log;
+    struct progress progress;
+    struct schedule schedule;
+    struct batchbuf *micro;
+    uint64_t total_windows; /* of the run; UINT64_MAX: until the steps are done */
+    uint64_t eval_every;
+    uint64_t saved_step;
+    double begun_s, saved_s, flops_per_tok, peak_flops;
+    bool ended; /* the stream had no more */
+};
+int trainer_begin(struct trainer *t, struct err *e);
+int trainer_run(struct trainer *t, struct err *e);
+void trainer_release(struct trainer *t);
+
+/* What a run will take, for a check before anything is allocated. */
+struct trainer_need {
+    uint64_t mem_bytes, disk_bytes, checkpoint_bytes;
+};
+int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
+                 struct trainer_need *n, struct err *e);
+
+/* Mean loss over a feed, in its own order. */
+int trainer_evaluate(struct trainer *t, double *loss, struct err *e);
+
+#endif
