@@ -71,7 +71,10 @@ static int save_counters(const struct train_state *s, const struct optim *o, con
     put_u64(j, "mark", s->mark);
     put_u64(j, "best_step", s->best_step);
     put_real(j, "best_val_loss", s->best_val);
+    put_u64(j, "val_step", s->val_step);
     put_real(j, "val_loss", s->val);
+    put_real(j, "loss", s->loss);
+    put_real(j, "grad_norm", s->grad_norm);
     put_real(j, "time_s", s->time_s);
     json_object_set_new(j, "isa", json_string(s->isa));
     int rc = jtree_save(j, path, e);
@@ -111,7 +114,7 @@ static int load_counters(struct train_state *s, struct optim *o, const char *pat
     if (!j)
         return -1;
     s->best_val = INFINITY;
-    s->val = NAN;
+    s->val = s->loss = s->grad_norm = NAN;
     if (get_u64(j, "step", &s->step, path, e) == 0 &&
         get_u64(j, "updates", &o->n_steps, path, e) == 0 &&
         get_u64(j, "windows", &s->n_windows, path, e) == 0 &&
@@ -121,6 +124,9 @@ static int load_counters(struct train_state *s, struct optim *o, const char *pat
         get_u64(j, "best_step", &s->best_step, path, e) == 0 &&
         jtree_real(j, "best_val_loss", -1e300, 1e300, &s->best_val, e) >= 0 &&
         jtree_real(j, "val_loss", -1e300, 1e300, &s->val, e) >= 0 &&
+        get_u64(j, "val_step", &s->val_step, path, e) == 0 &&
+        jtree_real(j, "loss", -1e300, 1e300, &s->loss, e) >= 0 &&
+        jtree_real(j, "grad_norm", -1e300, 1e300, &s->grad_norm, e) >= 0 &&
         jtree_real(j, "time_s", 0, 1e300, &s->time_s, e) >= 0 &&
         jtree_str(j, "isa", &isa, e) >= 0) {
         snprintf(s->isa, sizeof s->isa, "%s", isa ? isa : "");

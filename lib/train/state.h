@@ -17,7 +17,9 @@ struct train_state {
     double time_s;
     double best_val; /* INFINITY: none yet */
     uint64_t best_step;
-    double val; /* of the last validation; NAN: none */
+    double val;             /* of the last validation, at val_step; NAN: none */
+    uint64_t val_step;      /* a validation that is due at step but was not done is pending */
+    double loss, grad_norm; /* of the last step */
     char isa[16];
 };
 

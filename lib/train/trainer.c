@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -147,13 +148,20 @@ static int note_isa(struct trainer *t, struct err *e)
     return 0;
 }
 
+static bool eval_due(const struct trainer *t)
+{
+    return t->val.fill &&
+           (t->st.step % t->eval_every == 0 || t->ended || t->st.step == t->schedule.n_steps);
+}
+
 static int open_log(struct trainer *t, struct err *e)
 {
     char *own = t->o->log ? NULL : run_path(t->run, "log.tsv", e);
+    bool pending = t->st.step > 0 && eval_due(t) && t->st.val_step != t->st.step;
     int rc = -1;
 
     if (own || t->o->log)
-        rc = metrics_open(&t->log, own ? own : t->o->log, t->st.step, e);
+        rc = metrics_open(&t->log, own ? own : t->o->log, t->st.step - pending, e);
     free(own);
     t->log.name = t->o->log && strcmp(t->o->log, "-") != 0 ? t->o->log
                   : t->o->log                              ? "stdout"
@@ -293,6 +301,8 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
     }
     t->st.step = step;
     t->st.n_tokens += r->n_tok;
+    t->st.loss = r->loss;
+    t->st.grad_norm = r->norm;
     if (t->train.mark)
         t->st.mark = t->train.mark(t->train.self);
     return 1;
@@ -350,6 +360,7 @@ out:
     return rc;
 }
 
+/* 1: the lowest loss so far; 0: not; -1. A signal leaves the validation pending. */
 static int evaluate_now(struct trainer *t, struct err *e)
 {
     double loss;
@@ -359,13 +370,12 @@ static int evaluate_now(struct trainer *t, struct err *e)
     if (sig_pending())
         return 0;
     t->st.val = loss;
+    t->st.val_step = t->st.step;
     if (!(loss < t->st.best_val))
         return 0;
     t->st.best_val = loss;
     t->st.best_step = t->st.step;
-    if (!t->o->keep_best)
-        return 0;
-    return save_checkpoint(t, e) < 0 ? -1 : run_set_best(t->run, t->st.step, e);
+    return 1;
 }
 
 static bool save_due(const struct trainer *t)
@@ -375,13 +385,13 @@ static bool save_due(const struct trainer *t)
     return sys_time() - t->saved_s > 15 * 60;
 }
 
-static void show(struct trainer *t, const struct step_result *r, double tok_per_s)
+static void show(struct trainer *t, double tok_per_s)
 {
     char extra[128], rate[32];
     size_t n;
 
     num_human(rate, tok_per_s);
-    n = (size_t)snprintf(extra, sizeof extra, "loss %.4f  %s tok/s", r->loss, rate);
+    n = (size_t)snprintf(extra, sizeof extra, "loss %.4f  %s tok/s", t->st.loss, rate);
     if (!isnan(t->st.val) && n < sizeof extra)
         n += (size_t)snprintf(extra + n, sizeof extra - n, "  val %.4f", t->st.val);
     if (t->peak_flops > 0 && n < sizeof extra)
@@ -390,28 +400,25 @@ static void show(struct trainer *t, const struct step_result *r, double tok_per_
     progress_at(&t->progress, (double)t->st.step, extra);
 }
 
-/* What follows a step: validation, log, progress, checkpoint. */
-static int after_step(struct trainer *t, const struct step_result *r, double step_s, bool last,
-                      struct err *e)
+/* What follows a step: validation, log, checkpoint. tok_per_s NAN: not known. */
+static int after_step(struct trainer *t, double lr, double tok_per_s, struct err *e)
 {
-    double tok_per_s = (double)r->n_tok / step_s;
-    double before_s = t->st.time_s;
-    bool eval = t->val.fill && (last || t->st.step % t->eval_every == 0);
+    int best = eval_due(t) ? evaluate_now(t, e) : 0;
 
-    t->st.time_s = before_s + step_s;
-    if (eval && evaluate_now(t, e) < 0)
-        return -1;
+    if (best < 0 || (eval_due(t) && t->st.val_step != t->st.step))
+        return best;
     struct metrics_row row = {.step = t->st.step,
                               .n_tokens = t->st.n_tokens,
-                              .loss = r->loss,
-                              .val_loss = eval ? t->st.val : NAN,
-                              .lr = r->lr,
-                              .grad_norm = r->norm,
+                              .loss = t->st.loss,
+                              .val_loss = t->st.val_step == t->st.step ? t->st.val : NAN,
+                              .lr = lr,
+                              .grad_norm = t->st.grad_norm,
                               .tok_per_s = tok_per_s,
                               .time_s = t->st.time_s};
     if (metrics_row(&t->log, &row, e) < 0)
         return -1;
-    show(t, r, tok_per_s);
+    if (best && t->o->keep_best)
+        return save_checkpoint(t, e) < 0 ? -1 : run_set_best(t->run, t->st.step, e);
     return save_due(t) ? save_checkpoint(t, e) : 0;
 }
 
@@ -440,6 +447,9 @@ int trainer_run(struct trainer *t, struct err *e)
     progress_start(&t->progress, "step", "step", (double)t->schedule.n_steps, t->o->progress,
                    t->o->quiet);
     t->progress.base = (double)t->st.step;
+    if (t->st.step > 0 && eval_due(t) && t->st.val_step != t->st.step &&
+        after_step(t, schedule_lr(&t->schedule, t->st.step), NAN, e) < 0)
+        goto fail;
     while (t->st.step < t->schedule.n_steps && !t->ended) {
         double from_s = sys_time();
         timeout = t->o->max_time_s > 0 && from_s - t->begun_s >= t->o->max_time_s;
@@ -449,8 +459,10 @@ int trainer_run(struct trainer *t, struct err *e)
             goto fail;
         if (rc == 0)
             break;
-        bool last = t->st.step == t->schedule.n_steps || t->ended;
-        if (after_step(t, &r, sys_time() - from_s, last, e) < 0)
+        double step_s = sys_time() - from_s;
+        t->st.time_s += step_s;
+        show(t, (double)r.n_tok / step_s);
+        if (after_step(t, r.lr, (double)r.n_tok / step_s, e) < 0)
             goto fail;
     }
     if (sig_pending() || timeout)

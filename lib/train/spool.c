@@ -1,0 +1,225 @@
+/* Tokens of a pipe kept on disk. */
+#include "train/spool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/le.h"
+#include "base/mem.h"
+#include "io/jtree.h"
+#include "io/out.h"
+
+struct spool {
+    struct out *tokens, *docs, *weights;
+    int width;
+    uint64_t n_tok, n_docs, doc_tok;
+    unsigned char *bytes;
+    size_t cap;
+};
+
+static struct out *open_part(const char *dir, const char *name, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    struct out *o = NULL;
+
+    if (buf_printf(&b, e, "%s/%s", dir, name) == 0)
+        o = out_open(b.s, 0, e);
+    buf_release(&b);
+    return o;
+}
+
+static int put_ids(struct spool *s, const struct shard_doc *d, struct err *e)
+{
+    size_t n_bytes = d->n * (size_t)s->width;
+
+    if (mem_grow(&s->bytes, &s->cap, n_bytes, 1, e) < 0)
+        return -1;
+    for (size_t i = 0; i < d->n; i++) {
+        if (s->width == 2)
+            le16_put(s->bytes + 2 * i, (uint16_t)d->ids[i]);
+        else
+            le32_put(s->bytes + 4 * i, d->ids[i]);
+    }
+    return out_write(s->tokens, s->bytes, n_bytes, e);
+}
+
+static int put_weights(struct spool *s, const struct shard_doc *d, struct err *e)
+{
+    if (d->weights)
+        return out_write(s->weights, d->weights, d->n, e);
+    if (mem_grow(&s->bytes, &s->cap, d->n, 1, e) < 0)
+        return -1;
+    if (d->n)
+        memset(s->bytes, 255, d->n);
+    return out_write(s->weights, s->bytes, d->n, e);
+}
+
+static int put_piece(struct spool *s, const struct shard_doc *d, struct err *e)
+{
+    unsigned char len[8];
+
+    if (put_ids(s, d, e) < 0 || (s->weights && put_weights(s, d, e) < 0))
+        return -1;
+    s->n_tok += d->n;
+    s->doc_tok += d->n;
+    if (!d->last)
+        return 0;
+    le64_put(len, s->doc_tok);
+    s->doc_tok = 0;
+    s->n_docs++;
+    return out_write(s->docs, len, sizeof len, e);
+}
+
+static int read_all(struct spool *s, struct shard_in *in, int (*tick)(void *, uint64_t), void *user,
+                    struct err *e)
+{
+    struct shard_doc d;
+    int r;
+
+    while ((r = shard_next_piece(in, &d, e)) > 0) {
+        if (s->width == 2)
+            for (size_t i = 0; i < d.n; i++)
+                if (d.ids[i] > UINT16_MAX)
+                    return err_set(e, "%s: id %" PRIu32 " is not below the vocabulary's size",
+                                   shard_name(in), d.ids[i]);
+        if (put_piece(s, &d, e) < 0)
+            return -1;
+        if (tick && tick(user, s->n_tok)) {
+            err_set(e, "stopped while reading the input");
+            if (e)
+                e->kind = ERR_SIGNAL;
+            return -1;
+        }
+    }
+    return r;
+}
+
+static int commit(struct spool *s, struct err *e)
+{
+    struct out **o[] = {&s->tokens, &s->docs, &s->weights};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct out *now = *o[i];
+        *o[i] = NULL;
+        if (now && out_commit(now, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int mark_complete(const struct spool *s, bool weights, const char *dir, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    json_t *j = json_pack("{s:i,s:I,s:I,s:b}", "width", s->width, "tokens", (json_int_t)s->n_tok,
+                          "documents", (json_int_t)s->n_docs, "weights", (int)weights);
+    int rc = -1;
+
+    if (!j)
+        err_nomem(e, "spool.json", 0);
+    else if (buf_printf(&b, e, "%s/spool.json", dir) == 0)
+        rc = jtree_save(j, b.s, e);
+    json_decref(j);
+    buf_release(&b);
+    return rc;
+}
+
+int spool_write(const char *dir, struct shard_in *const *in, int n_in, int width, bool weights,
+                int (*tick)(void *user, uint64_t n_tok), void *user, struct err *e)
+{
+    struct spool s = {.width = width};
+    int rc = -1;
+
+    if (out_rmtree(dir, e) < 0)
+        return -1;
+    if (mkdir(dir, 0777) != 0)
+        return err_sys(e, "%s: cannot make the directory", dir);
+    if (!(s.tokens = open_part(dir, "tokens", e)) || !(s.docs = open_part(dir, "docs", e)) ||
+        (weights && !(s.weights = open_part(dir, "weights", e))))
+        goto out;
+    for (int i = 0; i < n_in; i++)
+        if (read_all(&s, in[i], tick, user, e) < 0)
+            goto out;
+    if (commit(&s, e) == 0)
+        rc = mark_complete(&s, weights, dir, e);
+out:
+    out_abort(s.tokens);
+    out_abort(s.docs);
+    out_abort(s.weights);
+    free(s.bytes);
+    return rc;
+}
+
+bool spool_complete(const char *dir)
+{
+    struct buf b = BUF_INIT;
+    bool there = buf_printf(&b, NULL, "%s/spool.json", dir) == 0 && access(b.s, F_OK) == 0;
+
+    buf_release(&b);
+    return there;
+}
+
+/* Maps dir/name, which must have exactly n_bytes. */
+static const unsigned char *map_part(struct corpus *c, const char *dir, const char *name,
+                                     uint64_t n_bytes, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    struct sys_map m;
+    const unsigned char *p = NULL;
+
+    if (mem_grow(&c->maps, &c->cap_maps, c->n_maps + 1, sizeof *c->maps, e) < 0 ||
+        buf_printf(&b, e, "%s/%s", dir, name) < 0 || sys_map_file(&m, b.s, e) < 0)
+        goto out;
+    c->maps[c->n_maps++] = m;
+    if (m.len != n_bytes)
+        err_set(e, "%s: has %zu bytes instead of %" PRIu64 ": the spool is damaged", b.s, m.len,
+                n_bytes);
+    else
+        p = m.p ? m.p : (const unsigned char *)""; /* an empty file maps to nothing */
+out:
+    buf_release(&b);
+    return p;
+}
+
+int spool_open(struct corpus *c, const char *dir, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    int64_t width = 0, n_tok = -1, n_docs = -1;
+    bool weights = false;
+    const unsigned char *docs, *w = NULL, *ids;
+    json_t *j = NULL;
+    int rc = -1;
+
+    if (buf_printf(&b, e, "%s/spool.json", dir) < 0 || !(j = jtree_load(b.s, e)) ||
+        jtree_int(j, "width", 2, 4, &width, e) < 0 ||
+        jtree_int(j, "tokens", 0, INT64_MAX / 8, &n_tok, e) < 0 ||
+        jtree_int(j, "documents", 0, INT64_MAX / 8, &n_docs, e) < 0 ||
+        jtree_bool(j, "weights", &weights, e) < 0)
+        goto out;
+    if (width == 0 || width == 3 || n_tok < 0 || n_docs < 0) {
+        err_set(e, "%s: not a spool", b.s);
+        goto out;
+    }
+    if (!(ids = map_part(c, dir, "tokens", (uint64_t)(n_tok * width), e)) ||
+        !(docs = map_part(c, dir, "docs", (uint64_t)n_docs * 8, e)) ||
+        (weights && !(w = map_part(c, dir, "weights", (uint64_t)n_tok, e))))
+        goto out;
+    struct token_run r = {.n = (uint64_t)n_tok, .ids = ids, .weights = w, .width = (int)width};
+    if (corpus_add_run(c, r, e) < 0)
+        goto out;
+    for (int64_t i = 0; i < n_docs; i++)
+        if (corpus_add_doc(c, le64_get(docs + 8 * i), e) < 0)
+            goto out;
+    if (c->n_tok != (uint64_t)n_tok) {
+        err_set(e, "%s: the documents do not add up to the tokens: the spool is damaged", dir);
+        goto out;
+    }
+    rc = 0;
+out:
+    json_decref(j);
+    buf_release(&b);
+    return rc;
+}

@@ -1,0 +1,24 @@
+/*
+ * Tokens that came through a pipe, kept in the run's directory so that length, epochs, order,
+ * validation and resume do not depend on the pipe.
+ *
+ *     spool/tokens     ids, 2 or 4 bytes each, little-endian
+ *     spool/docs       tokens of each document, 8 bytes each
+ *     spool/weights    a byte for each token, only where the data has weights
+ *     spool/spool.json counts and checksum; written last: without it the spool is incomplete
+ */
+#ifndef TRAIN_SPOOL_H
+#define TRAIN_SPOOL_H
+
+#include <stdbool.h>
+#include "train/corpus.h"
+
+/* Reads every input to its end block and replaces dir by a complete spool. width: 2 or 4; tick (may
+ * be NULL) is called now and then with the tokens so far and returns nonzero to stop (ERR_SIGNAL).
+ */
+int spool_write(const char *dir, struct shard_in *const *in, int n_in, int width, bool weights,
+                int (*tick)(void *user, uint64_t n_tok), void *user, struct err *e);
+bool spool_complete(const char *dir);
+int spool_open(struct corpus *c, const char *dir, struct err *e);
+
+#endif
