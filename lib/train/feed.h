@@ -15,8 +15,8 @@ struct feed {
     uint64_t n_windows; /* in an epoch; UINT64_MAX: a stream */
     uint64_t n_pairs;   /* training pairs in an epoch; 0: not known */
     int window_tok;     /* largest window */
-    /* Appends window i of an epoch. A stream's windows are asked for in order: 1 = filled, 0 = the
-     * stream has ended, -1 = error. */
+    /* Appends window i of an epoch: 1 = filled, 0 = there is none (a stream has ended), -1 = error.
+     * A stream's windows are asked for in order. */
     int (*fill)(void *self, uint64_t i, struct batchbuf *b, struct err *e);
     /* Streams: hash of all tokens given out, and going on behind n_windows of an earlier run
      * whose hash was that one. NULL otherwise. */

@@ -12,7 +12,7 @@ struct stream;
 struct stream *stream_new(struct shard_in *const *in, int n_in, int n_ctx, int64_t bos, int64_t eos,
                           double val_share, uint64_t seed, struct err *e);
 struct feed stream_feed(struct stream *s);
-/* The documents held out so far, windowed; n_windows is 0 at first. */
+/* The documents held out so far, windowed; fill returns 0 behind the last. */
 struct feed stream_val_feed(struct stream *s);
 void stream_free(struct stream *s);
 

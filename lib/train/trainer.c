@@ -310,19 +310,32 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
 
 /* ---- validation, checkpoints ---- */
 
+/* Windows from *i on until the batch is full or the feed has no more (*more false). */
+static int fill_val(struct trainer *t, uint64_t *i, struct batchbuf *b, bool *more, struct err *e)
+{
+    batchbuf_clear(b);
+    while (*more && b->b.n_tok + t->val.window_tok <= b->max_tok) {
+        int r = *i < t->val.n_windows ? t->val.fill(t->val.self, *i, b, e) : 0;
+        if (r < 0)
+            return -1;
+        *more = r > 0;
+        *i += *more;
+    }
+    return 0;
+}
+
 int trainer_evaluate(struct trainer *t, double *loss, struct err *e)
 {
     struct batchbuf *b = &t->micro[0];
     float *logp = mem_new((size_t)b->max_tok, sizeof *logp, e);
     double sum = 0, weights = 0;
     uint64_t i = 0;
+    bool more = true;
     int rc = logp ? 0 : -1;
 
-    while (rc == 0 && i < t->val.n_windows && !sig_pending()) {
-        batchbuf_clear(b);
-        while (i < t->val.n_windows && b->b.n_tok + t->val.window_tok <= b->max_tok && rc == 0)
-            rc = t->val.fill(t->val.self, i++, b, e) < 0 ? -1 : 0;
-        if (rc == 0)
+    while (rc == 0 && more && !sig_pending()) {
+        rc = fill_val(t, &i, b, &more, e);
+        if (rc == 0 && b->b.n_tok > 0)
             rc = exec_logp(t->x, &b->b, b->target, logp, e);
         for (int k = 0; rc == 0 && k < b->b.n_tok; k++) {
             sum -= (double)b->weight[k] * (double)logp[k];
@@ -330,7 +343,7 @@ int trainer_evaluate(struct trainer *t, double *loss, struct err *e)
         }
     }
     free(logp);
-    *loss = sum / weights;
+    *loss = sum / weights; /* NAN where nothing is scored */
     return rc;
 }
 
@@ -470,6 +483,11 @@ int trainer_run(struct trainer *t, struct err *e)
     progress_finish(&t->progress);
     if (t->st.step == 0)
         return err_set(e, "no training data: there is not one token to predict");
+    if (t->st.step < t->schedule.n_steps)
+        note(t, "the stream ended after step %" PRIu64 " of %" PRIu64, t->st.step,
+             t->schedule.n_steps);
+    if (t->val.fill && t->st.val_step != t->st.step && evaluate_now(t, e) < 0)
+        return -1;
     if (save_checkpoint(t, e) < 0 || run_finish(t->run, t->st.step, e) < 0)
         return -1;
     return 0;

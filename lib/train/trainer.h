@@ -58,7 +58,7 @@ struct trainer_need {
 int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
                  struct trainer_need *n, struct err *e);
 
-/* Mean loss over a feed, in its own order. */
+/* Mean loss over the validation feed. */
 int trainer_evaluate(struct trainer *t, double *loss, struct err *e);
 
 #endif
