@@ -5,6 +5,7 @@
 #include "base/bug.h"
 #include "base/le.h"
 #include "base/mem.h"
+#include "shard/shard_map.h"
 
 int corpus_add_run(struct corpus *c, struct token_run r, struct err *e)
 {
@@ -86,4 +87,74 @@ void corpus_release(struct corpus *c)
     free(c->runs);
     free(c->doc_at);
     *c = (struct corpus)CORPUS_INIT;
+}
+
+/* ---- shard files ---- */
+
+struct adding {
+    struct corpus *c;
+    uint64_t doc_tok; /* of a document that goes on */
+};
+
+static int add_cols(void *user, const struct shard_cols *cols, struct err *e)
+{
+    struct adding *a = user;
+    struct token_run r = {
+        .n = cols->n_tokens, .ids = cols->ids, .weights = cols->weights, .width = cols->width};
+
+    if (corpus_add_run(a->c, r, e) < 0)
+        return -1;
+    for (uint32_t i = 0; i < cols->n_docs; i++) {
+        a->doc_tok += le32_get(cols->n_tok + 4 * (size_t)i);
+        if (i + 1 == cols->n_docs && cols->goes_on)
+            break;
+        if (corpus_add_doc(a->c, a->doc_tok, e) < 0)
+            return -1;
+        a->doc_tok = 0;
+    }
+    return 0;
+}
+
+/* Reads the whole file once, so that every CRC and checksum has been verified. */
+static int verify(const char *path, struct err *e)
+{
+    struct shard_in *s = shard_open(path, e);
+    struct shard_doc d;
+    int r;
+
+    if (!s)
+        return -1;
+    while ((r = shard_next_piece(s, &d, e)) > 0)
+        ;
+    shard_close(s);
+    return r;
+}
+
+int corpus_add_shard(struct corpus *c, const char *path, struct err *e)
+{
+    struct adding a = {.c = c};
+    struct sys_map m;
+
+    if (verify(path, e) < 0 ||
+        mem_grow(&c->maps, &c->cap_maps, c->n_maps + 1, sizeof *c->maps, e) < 0 ||
+        sys_map_file(&m, path, e) < 0)
+        return -1;
+    c->maps[c->n_maps++] = m;
+    int r = shard_map_walk(&m, path, add_cols, &a, e);
+    if (r == 1)
+        return err_set(e, "%s: is deflated and cannot be mapped", path);
+    return r;
+}
+
+bool corpus_can_map(const char *path)
+{
+    struct err ignored = {0};
+    struct sys_map m;
+    bool can = false;
+
+    if (shard_peek(path, NULL, NULL, &ignored) == 0 && sys_map_file(&m, path, &ignored) == 0) {
+        can = shard_map_walk(&m, path, NULL, NULL, &ignored) == 0;
+        sys_unmap(&m);
+    }
+    return can;
 }

@@ -36,11 +36,11 @@ struct corpus {
         0           \
     }
 
-/* Maps a raw, seekable shard file and checks every block; 1 = done, 0 = it cannot be mapped (a
- * pipe, deflated): spool it, -1 = error. h and t (owned by the caller, shard_head_release) get the
- * first segment's head and the totals. */
-int corpus_add_shard(struct corpus *c, const char *path, struct shard_head *h,
-                     struct shard_totals *t, struct err *e);
+/* Whether a file can be mapped: regular, complete, not gzipped, no block deflated. What cannot is
+ * read into a spool. */
+bool corpus_can_map(const char *path);
+/* Verifies the file and appends its documents, which stay where they are. */
+int corpus_add_shard(struct corpus *c, const char *path, struct err *e);
 /* Copies tokens [from, from + n) out; weights may be NULL, else gets weight/255. */
 void corpus_read(const struct corpus *c, uint64_t from, size_t n, uint32_t *ids, float *weights);
 void corpus_release(struct corpus *c);
