@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include "io/json.h"
+#include "io/jscan.h"
 #include "io/jtree.h"
 #include "io/out.h"
 
@@ -34,27 +34,27 @@ out:
 static int find_value(const char *json, size_t n, const char *key, size_t *from, size_t *to,
                       struct err *e)
 {
-    struct json j;
-    enum json_type t;
+    struct jscan j;
+    enum jscan_type t;
     int found = 0;
 
-    json_init(&j, json, n);
-    if (json_next(&j) != JSON_OBJECT)
+    jscan_init(&j, json, n);
+    if (jscan_next(&j) != JSCAN_OBJECT)
         return err_set(e, "tokenizer.json: not a JSON object");
-    while ((t = json_next(&j)) == JSON_KEY) {
-        bool mine = json_key_is(&j, key);
-        if (json_next(&j) == JSON_ERROR)
-            return json_err(&j, e);
+    while ((t = jscan_next(&j)) == JSCAN_KEY) {
+        bool mine = jscan_key_is(&j, key);
+        if (jscan_next(&j) == JSCAN_ERROR)
+            return jscan_err(&j, e);
         size_t start = j.start;
-        if (json_skip(&j) < 0)
-            return json_err(&j, e);
+        if (jscan_skip(&j) < 0)
+            return jscan_err(&j, e);
         if (mine) {
             *from = start;
             *to = j.pos;
             found = 1;
         }
     }
-    return t == JSON_END ? found : json_err(&j, e);
+    return t == JSCAN_END ? found : jscan_err(&j, e);
 }
 
 int publish_tokenizer(const char *json, size_t n, const char *token, int64_t id, struct buf *out,

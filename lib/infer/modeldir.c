@@ -1,0 +1,136 @@
+/* A model directory, its tokenizer and its special ids. */
+#include "infer/modeldir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/mem.h"
+
+static bool has(const char *dir, const char *name)
+{
+    struct buf b = BUF_INIT;
+    bool there = buf_printf(&b, NULL, "%s/%s", dir, name) == 0 && access(b.s, F_OK) == 0;
+
+    buf_release(&b);
+    return there;
+}
+
+static bool is_model(const char *dir)
+{
+    return has(dir, "config.json") &&
+           (has(dir, "model.safetensors") || has(dir, "model.safetensors.index.json"));
+}
+
+/* The number of the newest checkpoint-N in dir, -1 if there is none. */
+static int64_t newest_checkpoint(const char *dir)
+{
+    static const char stem[] = "checkpoint-";
+    int64_t newest = -1;
+    struct dirent *d;
+    DIR *h = opendir(dir);
+
+    while (h && (d = readdir(h))) {
+        char *end;
+        const char *digits = d->d_name + sizeof stem - 1;
+        if (strncmp(d->d_name, stem, sizeof stem - 1) != 0 || *digits < '0' || *digits > '9')
+            continue;
+        int64_t n = strtoll(digits, &end, 10);
+        if (*end == '\0' && n > newest)
+            newest = n;
+    }
+    if (h)
+        closedir(h);
+    return newest;
+}
+
+int modeldir_find(const char *path, struct buf *out, struct err *e)
+{
+    struct stat st;
+
+    buf_clear(out);
+    if (stat(path, &st) != 0)
+        return err_sys(e, "%s", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e,
+                       "%s: not a directory; a model is a directory with config.json and "
+                       "model.safetensors",
+                       path);
+    if (is_model(path))
+        return buf_puts(out, path, e);
+    int64_t step = newest_checkpoint(path);
+    if (step >= 0) {
+        if (buf_printf(out, e, "%s/checkpoint-%" PRId64, path, step) < 0)
+            return -1;
+        if (is_model(out->s))
+            return 0;
+    }
+    if (has(path, "run.json"))
+        return err_set(e, "%s: a run that has no complete model yet", path);
+    return err_set(e, "%s: no model: it lacks %s", path,
+                   has(path, "config.json") ? "model.safetensors" : "config.json");
+}
+
+static int open_tokenizer(struct modeldir *d, int flags, struct err *e)
+{
+    const struct config *c = model_config(d->m);
+
+    d->ids = (struct special_ids){.bos = c->bos, .eos = c->n_eos ? c->eos[0] : -1, .pad = c->pad};
+    if (!has(d->path, "tokenizer.json"))
+        return flags & MODELDIR_TOKENIZER
+                   ? err_set(e, "%s: has no tokenizer.json, which text needs", d->path)
+                   : 0;
+    struct buf file = BUF_INIT;
+    int rc = buf_printf(&file, e, "%s/tokenizer.json", d->path);
+    if (rc == 0 && !(d->tok = tokenizer_open(file.s, e)))
+        rc = -1;
+    if (rc == 0)
+        rc = tokenizer_specials(d->tok, file.s, NULL, NULL, NULL, &d->ids, e);
+    if (rc == 0 && tokenizer_vocab_size(d->tok) > (uint32_t)c->vocab_size)
+        rc = err_set(e, "%s: the tokenizer has %" PRIu32 " ids, the model only %d", d->path,
+                     tokenizer_vocab_size(d->tok), c->vocab_size);
+    buf_release(&file);
+    return rc;
+}
+
+int modeldir_open(struct modeldir *d, const char *path, int flags, struct err *e)
+{
+    struct buf dir = BUF_INIT;
+
+    *d = (struct modeldir){0};
+    if (modeldir_find(path, &dir, e) < 0) {
+        buf_release(&dir);
+        return -1;
+    }
+    if ((d->path = buf_take(&dir, e)) && (d->m = model_open(d->path, e)) &&
+        open_tokenizer(d, flags, e) == 0)
+        return 0;
+    modeldir_close(d);
+    return -1;
+}
+
+void modeldir_close(struct modeldir *d)
+{
+    tokenizer_close(d->tok);
+    model_free(d->m);
+    free(d->path);
+    *d = (struct modeldir){0};
+}
+
+int modeldir_accepts(const struct modeldir *d, const struct shard_head *h, const char *name,
+                     struct err *e)
+{
+    uint64_t vocab = (uint64_t)model_config(d->m)->vocab_size;
+
+    if (h->vocab_size > vocab && !shard_has_fingerprint(h))
+        return err_set(e, "%s: a vocabulary of %" PRIu64 " ids, the model has %" PRIu64, name,
+                       h->vocab_size, vocab);
+    if (!d->tok || !shard_has_fingerprint(h))
+        return 0;
+    struct shard_head mine = {.provenance = ""};
+    tokenizer_fingerprint(d->tok, mine.fingerprint);
+    return shard_same_tokenizer(h, name, &mine, d->path, e);
+}
