@@ -4,25 +4,25 @@
 #include <math.h>
 #include "model/config.h"
 
-static int settle_steps(struct train_options *o, uint64_t n_windows, struct err *e)
+static int settle_steps(struct train_options *o, bool stream, struct err *e)
 {
     double per_step = (double)(o->n_batch * o->n_accum);
     int n_given = (o->n_steps > 0) + (o->n_tokens > 0) + (o->epochs > 0);
 
     if (n_given > 1)
         return err_usage(e, "--steps, --tokens and --epochs exclude each other");
-    if (n_windows == UINT64_MAX && (n_given == 0 || o->epochs > 0))
+    if (stream && (n_given == 0 || o->epochs > 0))
         return err_usage(e, "--stream needs --steps or --tokens");
     if (n_given == 0)
         o->epochs = 1;
     if (o->n_tokens > 0)
         o->n_steps = (int64_t)ceil((double)o->n_tokens / (per_step * (double)o->n_ctx));
     else if (o->epochs > 0)
-        o->n_steps = 0; /* as many as the windows need: source.c counts them */
+        o->n_steps = 0; /* as many as the windows need: the trainer counts them */
     return 0;
 }
 
-int train_options_settle(struct train_options *o, const struct config *c, uint64_t n_windows,
+int train_options_settle(struct train_options *o, const struct config *c, bool stream,
                          struct err *e)
 {
     if (o->n_ctx == 0)
@@ -35,5 +35,5 @@ int train_options_settle(struct train_options *o, const struct config *c, uint64
         o->min_lr = o->lr / 10;
     if (o->min_lr > o->lr)
         return err_usage(e, "--min-lr %g is above --lr %g", o->min_lr, o->lr);
-    return settle_steps(o, n_windows, e);
+    return settle_steps(o, stream, e);
 }

@@ -120,10 +120,10 @@ struct train_options {
     OPT_QUIET(&(o)->quiet), OPT_VERBOSE(&(o)->verbose)
 /* clang-format on */
 
-/* Fills in what is auto from the model's width and context and the number of windows in an epoch
- * (UINT64_MAX: a stream, where steps or tokens must be given), and checks the combination. */
+/* Fills in what is auto from the model's width and context, and checks the combination. A stream
+ * must be told its steps or tokens. */
 struct config;
-int train_options_settle(struct train_options *o, const struct config *c, uint64_t n_windows,
+int train_options_settle(struct train_options *o, const struct config *c, bool stream,
                          struct err *e);
 
 #endif

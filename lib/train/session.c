@@ -1,0 +1,301 @@
+/* What every training command does around the loop. */
+#include "train/session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/signals.h"
+#include "base/sys.h"
+#include "infer/modeldir.h"
+#include "io/in.h"
+#include "io/jtree.h"
+#include "io/out.h"
+
+enum { TOKENIZER_MAX = 1 << 30 };
+
+int session_open(struct session *s, struct err *e)
+{
+    s->run.lock = -1;
+    if (!s->o->out)
+        return err_usage(e, "-o RUN is missing: the directory to train in");
+    if (s->o->n_threads == 0)
+        s->o->n_threads = sys_n_cpu();
+    if (run_open(&s->run, s->o->out, s->o->resume, e) < 0)
+        return -1;
+    if (!s->o->resume)
+        return 0;
+    s->finished = run_finished(&s->run);
+    return run_get_options(s->run.doc, s->table, e);
+}
+
+/* ---- tokenizer and special ids ---- */
+
+static int name_special(struct session *s, int k, int64_t id, struct err *e)
+{
+    const char *text;
+    size_t n;
+
+    free(s->name[k]);
+    s->name[k] = NULL;
+    if (id < 0 || !s->tok || !(text = tokenizer_bytes(s->tok, (uint32_t)id, &n)))
+        return 0;
+    return (s->name[k] = mem_dup(text, n, e)) ? 0 : -1;
+}
+
+int session_tokenizer(struct session *s, char *json, size_t n, const char *name, struct err *e)
+{
+    free(s->tok_json);
+    s->tok_json = json;
+    s->tok_json_len = n;
+    tokenizer_close(s->tok);
+    return (s->tok = tokenizer_parse(json, n, name, e)) ? 0 : -1;
+}
+
+static int put_specials(struct session *s, struct err *e)
+{
+    struct config *c = &s->config;
+    const int64_t id[3] = {s->ids.bos, s->ids.eos, s->ids.pad};
+
+    for (int k = 0; k < 3; k++) {
+        if (id[k] >= c->vocab_size)
+            return err_set(e, "special id %" PRId64 " is not below the vocabulary's size %d", id[k],
+                           c->vocab_size);
+        if (name_special(s, k, id[k], e) < 0)
+            return -1;
+    }
+    c->bos = s->ids.bos;
+    c->pad = s->ids.pad;
+    if (s->ids.eos < 0) {
+        c->n_eos = 0;
+        return 0;
+    }
+    for (int i = 0; i < c->n_eos; i++)
+        if (c->eos[i] == s->ids.eos)
+            return 0; /* a list that holds it stays as it is */
+    c->eos[0] = s->ids.eos;
+    c->n_eos = 1;
+    return 0;
+}
+
+/* ---- settling ---- */
+
+static int check_need(struct session *s, struct err *e)
+{
+    struct trainer_need need;
+    char a[32], b[32];
+    uint64_t n_weights;
+
+    if (model_count(&s->config, &n_weights, e) < 0 ||
+        trainer_need(s->o, &s->config, n_weights, &need, e) < 0)
+        return -1;
+    uint64_t mem = sys_mem_available(), disk = sys_disk_available(s->run.dir);
+    prog_talk(s->prog, "memory: about %s; a checkpoint: %s",
+              num_human_bytes(a, (double)need.mem_bytes),
+              num_human_bytes(b, (double)need.checkpoint_bytes));
+    if (need.mem_bytes > mem)
+        return err_set(e,
+                       "this run needs about %s of memory and %s are to be had: a smaller --batch "
+                       "or --context, or a smaller model, needs less",
+                       num_human_bytes(a, (double)need.mem_bytes), num_human_bytes(b, (double)mem));
+    if (need.disk_bytes > disk)
+        return err_set(e, "%s: the checkpoints need about %s and %s are free", s->run.dir,
+                       num_human_bytes(a, (double)need.disk_bytes),
+                       num_human_bytes(b, (double)disk));
+    return 0;
+}
+
+int session_settle(struct session *s, bool stream, struct err *e)
+{
+    enum isa isa;
+    struct config *c = &s->config;
+    struct train_options *o = s->o;
+
+    if (cpu_isa(&isa, e) < 0 ||
+        gemm_backend_check((enum gemm_backend)o->gemm, (enum gemm_dtype)o->dtype, e) < 0 ||
+        put_specials(s, e) < 0 || train_options_settle(o, c, stream, e) < 0)
+        return -1;
+    if (o->n_ctx > c->n_ctx)
+        return err_usage(e, "--context %" PRId64 " is more than the model's %d", o->n_ctx,
+                         c->n_ctx);
+    if (o->dropout >= 0)
+        c->dropout_embd = c->dropout_attn = c->dropout_resid = o->dropout;
+    if (o->n_batch * o->n_ctx > INT32_MAX / 4)
+        return err_usage(e,
+                         "--batch %" PRId64 " of %" PRId64 " tokens is too large; --accum makes "
+                         "large steps of small batches",
+                         o->n_batch, o->n_ctx);
+    return check_need(s, e);
+}
+
+/* ---- storing ---- */
+
+static json_t *pack_ids(const struct session *s)
+{
+    return json_pack("{s:I,s:I,s:I}", "bos", (json_int_t)s->ids.bos, "eos", (json_int_t)s->ids.eos,
+                     "pad", (json_int_t)s->ids.pad);
+}
+
+static int store_tokenizer(const struct session *s, struct err *e)
+{
+    char *path = run_path(&s->run, "tokenizer.json", e);
+    int rc = path ? out_file(path, s->tok_json, s->tok_json_len, e) : -1;
+
+    free(path);
+    return rc;
+}
+
+/* The config travels as config_save writes it. */
+static json_t *config_tree(const struct session *s, struct err *e)
+{
+    char *path = run_path(&s->run, ".config.json", e);
+    json_t *tree = NULL;
+
+    if (path && config_save(&s->config, path, e) == 0) {
+        tree = jtree_load(path, e);
+        remove(path);
+    }
+    free(path);
+    return tree;
+}
+
+int session_store(struct session *s, json_t *inputs, struct err *e)
+{
+    json_t *config = inputs ? config_tree(s, e) : NULL, *doc = NULL;
+
+    if (!inputs || !config || (s->tok && store_tokenizer(s, e) < 0))
+        goto fail;
+    doc = json_pack("{s:s,s:s,s:b,s:o}", "program", s->prog->name, "version", prog_version(),
+                    "tokenizer", s->tok != NULL, "special_ids", pack_ids(s));
+    if (!doc || run_put_options(doc, s->table, e) < 0 ||
+        json_object_set(doc, "config", config) != 0 || json_object_set(doc, "inputs", inputs) != 0)
+        goto fail;
+    json_decref(config);
+    json_decref(inputs);
+    return run_store(&s->run, doc, e);
+fail:
+    if (e && e->kind == ERR_NONE)
+        err_nomem(e, "run.json", 0);
+    json_decref(doc);
+    json_decref(config);
+    json_decref(inputs);
+    return -1;
+}
+
+static int restore_tokenizer(struct session *s, struct err *e)
+{
+    char *path = run_path(&s->run, "tokenizer.json", e), *json = NULL;
+    struct in *in = path ? in_open(path, 0, e) : NULL;
+    size_t n;
+    int rc = -1;
+
+    if (in && (json = in_all(in, TOKENIZER_MAX, &n, e)))
+        rc = session_tokenizer(s, json, n, path, e);
+    in_close(in);
+    free(path);
+    return rc;
+}
+
+int session_restore(struct session *s, json_t **inputs, struct err *e)
+{
+    const json_t *doc = s->run.doc, *ids = json_object_get(doc, "special_ids");
+    const char *program = json_string_value(json_object_get(doc, "program"));
+    bool tok = false;
+
+    if (program && strcmp(program, s->prog->name) != 0)
+        return err_set(e, "%s: a run of %s, not of %s", s->run.dir, program, s->prog->name);
+    *inputs = json_object_get(doc, "inputs");
+    if (!*inputs || !ids ||
+        config_parse(&s->config, json_object_get(doc, "config"), "run.json", e) < 0 ||
+        jtree_int(ids, "bos", -1, INT32_MAX, &s->ids.bos, e) < 0 ||
+        jtree_int(ids, "eos", -1, INT32_MAX, &s->ids.eos, e) < 0 ||
+        jtree_int(ids, "pad", -1, INT32_MAX, &s->ids.pad, e) < 0 ||
+        jtree_bool(doc, "tokenizer", &tok, e) < 0) {
+        if (e && e->kind == ERR_NONE)
+            err_set(e, "%s/run.json: not whole", s->run.dir);
+        return -1;
+    }
+    return tok ? restore_tokenizer(s, e) : 0;
+}
+
+/* What a run may say otherwise than the model that it starts from. */
+static void adopt(struct config *c, const struct config *from)
+{
+    c->bos = from->bos;
+    c->pad = from->pad;
+    c->n_eos = from->n_eos;
+    memcpy(c->eos, from->eos, sizeof c->eos);
+    c->dropout_embd = from->dropout_embd;
+    c->dropout_attn = from->dropout_attn;
+    c->dropout_resid = from->dropout_resid;
+}
+
+int session_model(struct session *s, const char *init, struct err *e)
+{
+    struct buf dir = BUF_INIT;
+
+    if (init) {
+        if (modeldir_find(init, &dir, e) == 0)
+            s->m = model_open(dir.s, e);
+        if (s->m)
+            adopt(model_config_edit(s->m), &s->config);
+        buf_release(&dir);
+    } else {
+        s->m = model_new(&s->config, (uint64_t)s->o->seed, e);
+    }
+    return s->m ? 0 : -1;
+}
+
+/* ---- training ---- */
+
+static int publish_model(void *user, const char *dir, struct err *e)
+{
+    const struct session *s = user;
+    struct publish p = {.tokenizer = s->tok_json,
+                        .tokenizer_len = s->tok_json_len,
+                        .config = &s->config,
+                        .bos = s->name[0],
+                        .eos = s->name[1],
+                        .pad = s->name[2],
+                        .chat_template = s->chat_template};
+
+    return publish_save(&p, dir, e);
+}
+
+static void note_line(void *user, const char *text)
+{
+    const struct session *s = user;
+
+    prog_note(s->prog, "%s", text);
+}
+
+int session_train(struct session *s, struct feed train, struct feed val, bool shuffle,
+                  struct err *e)
+{
+    s->t = (struct trainer){.o = s->o,
+                            .run = &s->run,
+                            .m = s->m,
+                            .train = train,
+                            .val = val,
+                            .shuffle = shuffle,
+                            .publish = publish_model,
+                            .user = s,
+                            .note = note_line};
+    int rc = trainer_begin(&s->t, e);
+    if (rc == 0)
+        rc = trainer_run(&s->t, e);
+    trainer_release(&s->t);
+    return rc;
+}
+
+void session_close(struct session *s)
+{
+    model_free(s->m);
+    config_release(&s->config);
+    tokenizer_close(s->tok);
+    free(s->tok_json);
+    for (int k = 0; k < 3; k++)
+        free(s->name[k]);
+    run_close(&s->run);
+}
