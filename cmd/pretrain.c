@@ -1,7 +1,7 @@
 /* pretrain: train a language model on token shards. */
-#include <limits.h>
 #include <stdlib.h>
 #include "base/prog.h"
+#include "base/sys.h"
 #include "kern/gemm.h"
 #include "train/pretrain.h"
 
@@ -67,19 +67,16 @@ static struct opt opts[] = {
 };
 
 /* --init is stored in the run: a relative path would mean something else from elsewhere. */
-static int absolute_init(char path[PATH_MAX], struct err *e)
+static int absolute_init(char **path, struct err *e)
 {
     if (!p.init)
         return 0;
-    if (!realpath(p.init, path))
-        return err_sys(e, "%s", p.init);
-    p.init = path;
-    return 0;
+    return (p.init = *path = sys_realpath(p.init, e)) ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
-    static char init[PATH_MAX];
+    char *init = NULL;
     struct err e = {0};
     struct prog prog = {.name = "pretrain",
                         .purpose = "train a language model on token shards",
@@ -94,8 +91,9 @@ int main(int argc, char **argv)
         return prog_end(&prog, -1, &e);
     prog.quiet = o.quiet;
     prog.verbose = o.verbose;
-    int rc = absolute_init(init, &e);
+    int rc = absolute_init(&init, &e);
     if (rc == 0)
         rc = pretrain_run(&p, prog.operands, prog.n_operands, &s, &e);
+    free(init);
     return prog_end(&prog, rc, &e);
 }

@@ -256,3 +256,12 @@ int sys_term_width(int fd)
         n = w.ws_col;
     return n < 1 || n > 10000 ? 80 : (int)n;
 }
+
+char *sys_realpath(const char *path, struct err *e)
+{
+    char *full = realpath(path, NULL);
+
+    if (!full)
+        err_sys(e, "%s", path);
+    return full;
+}

@@ -33,6 +33,8 @@ uint64_t sys_mem_available(void);
 /* Bytes free for this user on the file system that holds path, or will hold it: path need not
  * exist. UINT64_MAX if not known. */
 uint64_t sys_disk_available(const char *path);
+/* The absolute path of an existing file without links in it; caller frees. */
+char *sys_realpath(const char *path, struct err *e);
 uint64_t sys_max_rss(void); /* peak resident bytes of this process */
 int sys_n_cpu(void);        /* processors this process may run on (affinity, cgroup quota) */
 double sys_time(void);      /* seconds of a clock that never steps back */

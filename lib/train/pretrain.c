@@ -2,7 +2,6 @@
 #include "train/pretrain.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"

@@ -146,23 +146,9 @@ static int store_tokenizer(const struct session *s, struct err *e)
     return rc;
 }
 
-/* The config travels as config_save writes it. */
-static json_t *config_tree(const struct session *s, struct err *e)
-{
-    char *path = run_path(&s->run, ".config.json", e);
-    json_t *tree = NULL;
-
-    if (path && config_save(&s->config, path, e) == 0) {
-        tree = jtree_load(path, e);
-        remove(path);
-    }
-    free(path);
-    return tree;
-}
-
 int session_store(struct session *s, json_t *inputs, struct err *e)
 {
-    json_t *config = inputs ? config_tree(s, e) : NULL, *doc = NULL;
+    json_t *config = inputs ? config_tree(&s->config, "float32", e) : NULL, *doc = NULL;
 
     if (!inputs || !config || (s->tok && store_tokenizer(s, e) < 0))
         goto fail;

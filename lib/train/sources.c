@@ -2,7 +2,6 @@
 #include "train/sources.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +14,8 @@
 
 static int add_path(struct sources *d, const char *path, struct err *e)
 {
-    char full[PATH_MAX];
-    const char *p = path;
-
-    if (strcmp(path, "-") != 0) {
-        p = realpath(path, full);
-        if (!p)
-            return err_sys(e, "%s", path);
-    }
-    return (d->path[d->n] = mem_strdup(p, e)) ? (d->n++, 0) : -1;
+    d->path[d->n] = strcmp(path, "-") == 0 ? mem_strdup(path, e) : sys_realpath(path, e);
+    return d->path[d->n] ? (d->n++, 0) : -1;
 }
 
 static int open_inputs(struct sources *d, char *const *paths, int n, struct err *e)
