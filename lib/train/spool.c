@@ -14,7 +14,9 @@
 #include "io/out.h"
 
 struct spool {
+    char *dir;
     struct out *tokens, *docs, *weights;
+    bool has_weights;
     int width;
     uint64_t n_tok, n_docs, doc_tok;
     unsigned char *bytes;
@@ -35,15 +37,19 @@ static struct out *open_part(const char *dir, const char *name, struct err *e)
 static int put_ids(struct spool *s, const struct shard_doc *d, struct err *e)
 {
     size_t n_bytes = d->n * (size_t)s->width;
+    uint32_t most = 0;
 
     if (mem_grow(&s->bytes, &s->cap, n_bytes, 1, e) < 0)
         return -1;
     for (size_t i = 0; i < d->n; i++) {
+        most |= d->ids[i];
         if (s->width == 2)
             le16_put(s->bytes + 2 * i, (uint16_t)d->ids[i]);
         else
             le32_put(s->bytes + 4 * i, d->ids[i]);
     }
+    if (s->width == 2 && most > UINT16_MAX)
+        return err_set(e, "an id is not below the vocabulary's size");
     return out_write(s->tokens, s->bytes, n_bytes, e);
 }
 
@@ -58,7 +64,7 @@ static int put_weights(struct spool *s, const struct shard_doc *d, struct err *e
     return out_write(s->weights, s->bytes, d->n, e);
 }
 
-static int put_piece(struct spool *s, const struct shard_doc *d, struct err *e)
+int spool_piece(struct spool *s, const struct shard_doc *d, struct err *e)
 {
     unsigned char len[8];
 
@@ -74,31 +80,7 @@ static int put_piece(struct spool *s, const struct shard_doc *d, struct err *e)
     return out_write(s->docs, len, sizeof len, e);
 }
 
-static int read_all(struct spool *s, struct shard_in *in, int (*tick)(void *, uint64_t), void *user,
-                    struct err *e)
-{
-    struct shard_doc d;
-    int r;
-
-    while ((r = shard_next_piece(in, &d, e)) > 0) {
-        if (s->width == 2)
-            for (size_t i = 0; i < d.n; i++)
-                if (d.ids[i] > UINT16_MAX)
-                    return err_set(e, "%s: id %" PRIu32 " is not below the vocabulary's size",
-                                   shard_name(in), d.ids[i]);
-        if (put_piece(s, &d, e) < 0)
-            return -1;
-        if (tick && tick(user, s->n_tok)) {
-            err_set(e, "stopped while reading the input");
-            if (e)
-                e->kind = ERR_SIGNAL;
-            return -1;
-        }
-    }
-    return r;
-}
-
-static int commit(struct spool *s, struct err *e)
+static int commit_parts(struct spool *s, struct err *e)
 {
     struct out **o[] = {&s->tokens, &s->docs, &s->weights};
 
@@ -111,46 +93,95 @@ static int commit(struct spool *s, struct err *e)
     return 0;
 }
 
-static int mark_complete(const struct spool *s, bool weights, const char *dir, struct err *e)
+static int mark_complete(const struct spool *s, struct err *e)
 {
     struct buf b = BUF_INIT;
     json_t *j = json_pack("{s:i,s:I,s:I,s:b}", "width", s->width, "tokens", (json_int_t)s->n_tok,
-                          "documents", (json_int_t)s->n_docs, "weights", (int)weights);
+                          "documents", (json_int_t)s->n_docs, "weights", (int)s->has_weights);
     int rc = -1;
 
     if (!j)
         err_nomem(e, "spool.json", 0);
-    else if (buf_printf(&b, e, "%s/spool.json", dir) == 0)
+    else if (buf_printf(&b, e, "%s/spool.json", s->dir) == 0)
         rc = jtree_save(j, b.s, e);
     json_decref(j);
     buf_release(&b);
     return rc;
 }
 
+struct spool *spool_create(const char *dir, int width, bool weights, struct err *e)
+{
+    struct spool *s = mem_new(1, sizeof *s, e);
+
+    if (!s)
+        return NULL;
+    *s = (struct spool){.width = width, .has_weights = weights};
+    if (!(s->dir = mem_strdup(dir, e)) || out_rmtree(dir, e) < 0)
+        goto fail;
+    if (mkdir(dir, 0777) != 0) {
+        err_sys(e, "%s: cannot make the directory", dir);
+        goto fail;
+    }
+    if ((s->tokens = open_part(dir, "tokens", e)) && (s->docs = open_part(dir, "docs", e)) &&
+        (!weights || (s->weights = open_part(dir, "weights", e))))
+        return s;
+fail:
+    spool_abort(s);
+    return NULL;
+}
+
+void spool_abort(struct spool *s)
+{
+    if (!s)
+        return;
+    out_abort(s->tokens);
+    out_abort(s->docs);
+    out_abort(s->weights);
+    free(s->bytes);
+    free(s->dir);
+    free(s);
+}
+
+int spool_commit(struct spool *s, struct err *e)
+{
+    int rc = commit_parts(s, e) < 0 ? -1 : mark_complete(s, e);
+
+    spool_abort(s);
+    return rc;
+}
+
+static int read_all(struct spool *s, struct shard_in *in, int (*tick)(void *, uint64_t), void *user,
+                    struct err *e)
+{
+    struct shard_doc d;
+    int r;
+
+    while ((r = shard_next_piece(in, &d, e)) > 0) {
+        if (spool_piece(s, &d, e) < 0)
+            return err_prefix(e, "%s: ", shard_name(in));
+        if (tick && tick(user, s->n_tok)) {
+            err_set(e, "stopped while reading the input");
+            if (e)
+                e->kind = ERR_SIGNAL;
+            return -1;
+        }
+    }
+    return r;
+}
+
 int spool_write(const char *dir, struct shard_in *const *in, int n_in, int width, bool weights,
                 int (*tick)(void *user, uint64_t n_tok), void *user, struct err *e)
 {
-    struct spool s = {.width = width};
-    int rc = -1;
+    struct spool *s = spool_create(dir, width, weights, e);
 
-    if (out_rmtree(dir, e) < 0)
+    if (!s)
         return -1;
-    if (mkdir(dir, 0777) != 0)
-        return err_sys(e, "%s: cannot make the directory", dir);
-    if (!(s.tokens = open_part(dir, "tokens", e)) || !(s.docs = open_part(dir, "docs", e)) ||
-        (weights && !(s.weights = open_part(dir, "weights", e))))
-        goto out;
     for (int i = 0; i < n_in; i++)
-        if (read_all(&s, in[i], tick, user, e) < 0)
-            goto out;
-    if (commit(&s, e) == 0)
-        rc = mark_complete(&s, weights, dir, e);
-out:
-    out_abort(s.tokens);
-    out_abort(s.docs);
-    out_abort(s.weights);
-    free(s.bytes);
-    return rc;
+        if (read_all(s, in[i], tick, user, e) < 0) {
+            spool_abort(s);
+            return -1;
+        }
+    return spool_commit(s, e);
 }
 
 bool spool_complete(const char *dir)
