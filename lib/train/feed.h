@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "train/batchbuf.h"
+#include "model/batchbuf.h"
 #include "train/windows.h"
 
 struct feed {

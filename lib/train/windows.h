@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "train/batchbuf.h"
+#include "model/batchbuf.h"
 #include "train/corpus.h"
 
 enum part { PART_ALL, PART_TRAIN_DOCS, PART_VAL_DOCS, PART_TRAIN_HEADS, PART_VAL_TAILS };

@@ -1,5 +1,5 @@
 /* A batch under construction. */
-#include "train/batchbuf.h"
+#include "model/batchbuf.h"
 
 #include <stdlib.h>
 #include "base/bug.h"

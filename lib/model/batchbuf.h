@@ -4,8 +4,8 @@
  *     struct batchbuf b; batchbuf_init(&b, max_tok, e);
  *     batchbuf_clear(&b); batchbuf_seq(&b, n, &in, &target, &weight) ... fill n of each;
  */
-#ifndef TRAIN_BATCHBUF_H
-#define TRAIN_BATCHBUF_H
+#ifndef MODEL_BATCHBUF_H
+#define MODEL_BATCHBUF_H
 
 #include <stdint.h>
 #include "model/exec.h"
