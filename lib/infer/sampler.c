@@ -2,6 +2,7 @@
 #include "infer/sampler.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -81,7 +82,7 @@ static void select_best(struct candidate *c, size_t n, size_t k)
     size_t lo = 0, hi = n;
 
     while (hi - lo > 1) {
-        struct candidate pivot = c[lo + (hi - lo) / 2];
+        struct candidate pivot = c[lo + (hi - lo - 1) / 2];
         size_t i = lo, j = hi - 1;
         for (;;) {
             while (better(&c[i], &pivot))
