@@ -245,6 +245,17 @@ const struct config *model_config(const struct model *m)
     return &m->config;
 }
 
+void model_adopt(struct model *m, const struct config *c)
+{
+    m->config.bos = c->bos;
+    m->config.pad = c->pad;
+    m->config.n_eos = c->n_eos;
+    memcpy(m->config.eos, c->eos, sizeof c->eos);
+    m->config.dropout_embd = c->dropout_embd;
+    m->config.dropout_attn = c->dropout_attn;
+    m->config.dropout_resid = c->dropout_resid;
+}
+
 int model_n_params(const struct model *m)
 {
     return m->n_params;

@@ -40,6 +40,8 @@ struct model *model_shape(const struct config *c, struct err *e);
 void model_free(struct model *m);
 
 const struct config *model_config(const struct model *m);
+/* Takes over what a config may say otherwise without another shape: special ids, dropout rates. */
+void model_adopt(struct model *m, const struct config *c);
 int model_n_params(const struct model *m); /* tensors */
 struct param *model_param(const struct model *m, int i);
 size_t model_n_elem(const struct model *m);      /* floats in the arena, padding included */

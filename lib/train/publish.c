@@ -60,7 +60,7 @@ static int find_value(const char *json, size_t n, const char *key, size_t *from,
 int publish_tokenizer(const char *json, size_t n, const char *token, int64_t id, struct buf *out,
                       struct err *e)
 {
-    size_t from, to;
+    size_t from = 0, to = 0;
     int found = find_value(json, n, "post_processor", &from, &to, e);
 
     if (found < 0)

@@ -85,10 +85,13 @@ static int check_need(struct session *s, struct err *e)
 {
     struct trainer_need need;
     char a[32], b[32];
-    uint64_t n_weights;
+    struct model *shape = model_shape(&s->config, e);
 
-    if (model_count(&s->config, &n_weights, e) < 0 ||
-        trainer_need(s->o, &s->config, n_weights, &need, e) < 0)
+    if (!shape)
+        return -1;
+    uint64_t n_weights = model_n_weights(shape);
+    model_free(shape);
+    if (trainer_need(s->o, &s->config, n_weights, &need, e) < 0)
         return -1;
     uint64_t mem = sys_mem_available(), disk = sys_disk_available(s->run.dir);
     prog_talk(s->prog, "memory: about %s; a checkpoint: %s",
@@ -205,18 +208,6 @@ int session_restore(struct session *s, json_t **inputs, struct err *e)
     return tok ? restore_tokenizer(s, e) : 0;
 }
 
-/* What a run may say otherwise than the model that it starts from. */
-static void adopt(struct config *c, const struct config *from)
-{
-    c->bos = from->bos;
-    c->pad = from->pad;
-    c->n_eos = from->n_eos;
-    memcpy(c->eos, from->eos, sizeof c->eos);
-    c->dropout_embd = from->dropout_embd;
-    c->dropout_attn = from->dropout_attn;
-    c->dropout_resid = from->dropout_resid;
-}
-
 int session_model(struct session *s, const char *init, struct err *e)
 {
     struct buf dir = BUF_INIT;
@@ -225,7 +216,7 @@ int session_model(struct session *s, const char *init, struct err *e)
         if (modeldir_find(init, &dir, e) == 0)
             s->m = model_open(dir.s, e);
         if (s->m)
-            adopt(model_config_edit(s->m), &s->config);
+            model_adopt(s->m, &s->config);
         buf_release(&dir);
     } else {
         s->m = model_new(&s->config, (uint64_t)s->o->seed, e);
