@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/mem.h"
@@ -75,6 +76,19 @@ static int recover(const struct run *r, struct err *e)
     return rc;
 }
 
+/* A process that was killed a moment ago may still be going: waits for a second. */
+static int take_lock(const char *path, struct err *e)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    int lock;
+
+    for (int i = 0; (lock = sys_lock(path, e)) < 0 && i < 20; i++)
+        nanosleep(&pause, NULL);
+    if (lock >= 0)
+        err_clear(e);
+    return lock;
+}
+
 int run_open(struct run *r, const char *dir, bool resume, struct err *e)
 {
     char *lock = NULL;
@@ -91,10 +105,8 @@ int run_open(struct run *r, const char *dir, bool resume, struct err *e)
         err_sys(e, "%s: cannot make the directory", dir);
         goto fail;
     }
-    if (!(lock = run_path(r, "lock", e)) || (r->lock = sys_lock(lock, e)) < 0) {
-        err_prefix(e, "another process writes this run: ");
+    if (!(lock = run_path(r, "lock", e)) || (r->lock = take_lock(lock, e)) < 0)
         goto fail;
-    }
     if ((full = holds_files(dir, e)) < 0)
         goto fail;
     if (!resume && full) {
@@ -120,6 +132,14 @@ void run_close(struct run *r)
     *r = (struct run){.lock = -1};
 }
 
+/* Not a number outside of its own range, which stands for "not given". */
+static bool holds_value(const struct opt *o)
+{
+    if (o->kind == OPT_INT && o->max >= o->min)
+        return *(const int64_t *)o->dst >= o->min;
+    return o->kind != OPT_REAL || *(const double *)o->dst >= o->rmin;
+}
+
 int run_put_options(json_t *doc, struct opt *opts, struct err *e)
 {
     struct buf b = BUF_INIT;
@@ -128,7 +148,7 @@ int run_put_options(json_t *doc, struct opt *opts, struct err *e)
 
     for (; rc == 0 && (opts->name || opts->letter || opts->help); opts++) {
         buf_clear(&b);
-        if (!opts->shapes_output || !opt_show(opts, &b))
+        if (!opts->shapes_output || !holds_value(opts) || !opt_show(opts, &b))
             continue;
         if (json_object_set_new(o, opts->name, json_string(b.s)) != 0)
             rc = err_nomem(e, "run.json", b.len);
