@@ -190,7 +190,8 @@ int ppl_signature(const struct ppl *p, struct buf *out, struct err *e)
     unsigned char fingerprint[16];
 
     if (p->d->tok) {
-        tokenizer_fingerprint(p->d->tok, fingerprint);
+        if (tokenizer_fingerprint(p->d->tok, fingerprint, e) < 0)
+            return -1;
         shard_fingerprint_hex(hex, fingerprint);
     }
     return buf_printf(out, e, "quern-%s|tok:%s|ctx:%d|stride:%d|bos:%s|dtype:%s", prog_version(),

@@ -131,6 +131,7 @@ int modeldir_accepts(const struct modeldir *d, const struct shard_head *h, const
     if (!d->tok || !shard_has_fingerprint(h))
         return 0;
     struct shard_head mine = {.provenance = ""};
-    tokenizer_fingerprint(d->tok, mine.fingerprint);
+    if (tokenizer_fingerprint(d->tok, mine.fingerprint, e) < 0)
+        return -1;
     return shard_same_tokenizer(h, name, &mine, d->path, e);
 }

@@ -40,7 +40,8 @@ static int find_tokenizer(const struct pretrain *p, struct sources *d, struct se
     if (session_tokenizer(s, json, n, p->tokenizer ? p->tokenizer : shard_name(d->in[0]), e) < 0)
         return -1;
     struct shard_head mine = {.provenance = ""};
-    tokenizer_fingerprint(s->tok, mine.fingerprint);
+    if (tokenizer_fingerprint(s->tok, mine.fingerprint, e) < 0)
+        return -1;
     if (shard_same_tokenizer(&d->head, shard_name(d->in[0]), &mine, p->tokenizer, e) < 0)
         return -1;
     if (tokenizer_vocab_size(s->tok) > d->vocab_size)

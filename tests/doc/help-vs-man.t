@@ -18,7 +18,7 @@ help_options() {
 # From mdoc: ".It Fl o , -output Ar FILE", ".It Fl -seed Ar N", ".It Fl q , Fl -quiet".
 man_options() {
     awk '/^\.It Fl / {
-        gsub(/ , | \|/, " Fl ")
+        gsub(/ , /, " Fl ")
         for (i = 2; i < NF; i++)
             if ($i == "Fl" && $(i + 1) != "Fl")
                 print "-" $(i + 1)

@@ -5,8 +5,8 @@
  *     SHIM_HIT=FILE           is made when a call was made to fail
  *
  * CALL is write (also pwrite; any descriptor but stderr), read, open (of a file that is created),
- * fsync, rename, link, unlink, mkdir, close, mmap. HOW is the name of an error, or "short": half of what was
- * asked for is read or written. injected in tests/lib.sh is the way to use it.
+ * fsync, rename, link, unlink, mkdir, close, mmap. HOW is the name of an error, or "short": half of
+ * what was asked for is read or written. injected in tests/lib.sh is the way to use it.
  */
 #include <dlfcn.h>
 #include <errno.h>
