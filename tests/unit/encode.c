@@ -1,0 +1,182 @@
+/* The encoder against a slow reading of the same, on random merges and random texts. */
+#include "base/buf.h"
+#include "base/rng.h"
+#include "bpe_ref.h"
+#include "quern/tokenizer.h"
+#include "tap.h"
+
+enum { MOST = 400 };
+
+static struct err e;
+
+static bool same_ids(struct bpe_ref *r, struct encoder *x, const char *s, size_t n)
+{
+    static uint32_t want[MOST];
+    static struct ids got;
+    size_t n_want;
+    bpe_ref_encode(r, s, n, want, &n_want);
+    got.n = 0;
+    if (encoder_run(x, s, n, ENCODE_LITERAL, NULL, 0, &got, &e) < 0) {
+        diag("%s", e.msg);
+        return false;
+    }
+    if (got.n == n_want && memcmp(got.v, want, n_want * sizeof *want) == 0)
+        return true;
+    diag("%zu ids, the slow reading has %zu, of: '%.*s'", got.n, n_want, (int)n, s);
+    return false;
+}
+
+/* A tokenizer of a, b and c with n_merges random pairs of what there is so far: the same token may
+ * arise in several ways, and ids go up and down. */
+static void random_tokenizer(struct buf *json, uint64_t seed, int n_merges, bool ignore_merges)
+{
+    char token[64][40] = {"a", "b", "c"}, merges[4096] = "";
+    int n = 3, len = 0;
+    struct rng g;
+    rng_init(&g, seed, RNG_TEST, 0);
+    for (int i = 0; i < n_merges; i++) {
+        const char *l = token[rng_below(&g, (uint64_t)n)], *r = token[rng_below(&g, (uint64_t)n)];
+        char joined[80];
+        int k = 0;
+        snprintf(joined, sizeof joined, "%s%s", l, r);
+        if (strlen(joined) >= sizeof token[0])
+            continue;
+        len += snprintf(merges + len, sizeof merges - (size_t)len, "%s\"%s %s\"", len ? "," : "", l,
+                        r);
+        while (k < n && strcmp(token[k], joined) != 0)
+            k++;
+        if (k == n)
+            memcpy(token[n++], joined, strlen(joined) + 1);
+    }
+    buf_clear(json);
+    buf_printf(json, &e,
+               "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{"
+               "\"type\":\"BPE\",\"ignore_merges\":%s,\"merges\":[%s],\"vocab\":{",
+               ignore_merges ? "true" : "false", merges);
+    for (int i = 0; i < n; i++)
+        buf_printf(json, &e, "%s\"%s\":%d", i ? "," : "", token[i], (i * 5 + 1) % 64);
+    buf_puts(json, "}}}", &e);
+}
+
+static void random_merges(void)
+{
+    struct buf json = BUF_INIT;
+    bool same = true;
+    for (uint64_t seed = 0; seed < 60 && same; seed++) {
+        struct bpe_ref r;
+        struct rng g;
+        random_tokenizer(&json, seed, 30, seed % 4 == 3);
+        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
+        struct encoder *x = t ? encoder_new(t, &e) : NULL;
+        if (!x)
+            bail_out(e.msg);
+        bpe_ref_init(&r, json.s, json.len);
+        rng_init(&g, seed, RNG_TEST, 1);
+        for (int i = 0; i < 60 && same; i++) {
+            char s[MOST + 64] = {0};
+            size_t n = i < 50 ? rng_below(&g, 70) : rng_below(&g, MOST); /* few symbols, and many */
+            uint64_t letters = 1 + rng_below(&g, 3);
+            for (size_t k = 0; k < n; k++)
+                s[k] = (char)('a' + rng_below(&g, letters));
+            same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
+        }
+        bpe_ref_release(&r);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+    ok(same, "random merges, random texts");
+    buf_release(&json);
+}
+
+static void samples(void)
+{
+    static const char *const names[] = {"gpt2", "o200k",      "ranks",
+                                        "runs", "runs-whole", "few-bytes"};
+    static const char *const parts[] = {
+        "the", " the", "in", "mill",         "a", "aa",       "aaaa",     " ",    "\n",
+        "'s",  "12",   ".",  "\344\270\255", "q", "\303\251", "\314\201", "thing"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[256];
+        struct bpe_ref r;
+        struct rng g;
+        size_t n;
+        bool same = true;
+        snprintf(path, sizeof path, "tests/files/good-tokenizer-%s.json", names[i]);
+        struct tokenizer *t = tokenizer_open(top_path(path), &e);
+        struct encoder *x = t ? encoder_new(t, &e) : NULL;
+        if (!x)
+            bail_out(e.msg);
+        const char *json = tokenizer_json(t, &n);
+        bpe_ref_init(&r, json, n);
+        rng_init(&g, 3, RNG_TEST, i);
+        for (int round = 0; round < 300 && same; round++) {
+            char s[MOST + 64] = {0};
+            size_t len = 0, n_parts = rng_below(&g, round % 10 ? 12 : 80);
+            for (size_t k = 0; k < n_parts; k++) {
+                const char *p = parts[rng_below(&g, sizeof parts / sizeof *parts)];
+                if (len + strlen(p) > MOST)
+                    break;
+                memcpy(s + len, p, strlen(p));
+                len += strlen(p);
+            }
+            same = same_ids(&r, x, s, len);
+        }
+        ok(same, "%s: random texts", names[i]);
+        bpe_ref_release(&r);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+}
+
+/* 100000 words of a, b and c: the block's numbers in base 3, shuffled. */
+static void words(struct buf *text, unsigned block)
+{
+    enum { LENGTH = 13, COUNT = 1594323, BLOCK = 100000 }; /* 3^13 */
+    buf_clear(text);
+    for (unsigned i = 0; i < BLOCK; i++) {
+        char word[LENGTH + 1];
+        unsigned v = (unsigned)((block * BLOCK + i) * UINT64_C(1000003) % COUNT);
+        for (int k = 0; k < LENGTH; k++, v /= 3)
+            word[k] = (char)('a' + v % 3);
+        word[LENGTH] = ' ';
+        buf_add(text, word, sizeof word, &e);
+    }
+    buf_reserve(text, 64, &e);
+}
+
+/* More distinct pieces than the cache holds: it forgets, and nothing else changes. */
+static void full_cache(void)
+{
+    struct buf json = BUF_INIT, text = BUF_INIT;
+    struct ids ids = {0}, again = {0};
+    bool done = true;
+    random_tokenizer(&json, 5, 30, false);
+    struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
+    struct encoder *x = t ? encoder_new(t, &e) : NULL, *fresh = t ? encoder_new(t, &e) : NULL;
+    if (!fresh)
+        bail_out(e.msg);
+    for (unsigned i = 0; i <= 6 && done; i++) { /* the last block is the first one again */
+        words(&text, i % 6);
+        ids.n = 0;
+        done = encoder_run(x, text.s, text.len, 0, NULL, 0, &ids, &e) == 0;
+    }
+    ok(done, "more pieces than the cache has room for");
+    ok(encoder_run(fresh, text.s, text.len, 0, NULL, 0, &again, &e) == 0 && again.n == ids.n &&
+           memcmp(again.v, ids.v, ids.n * sizeof *ids.v) == 0,
+       "what was encoded before makes no difference");
+    ids_release(&ids);
+    ids_release(&again);
+    buf_release(&text);
+    buf_release(&json);
+    encoder_free(x);
+    encoder_free(fresh);
+    tokenizer_close(t);
+}
+
+int main(void)
+{
+    random_merges();
+    samples();
+    full_cache();
+    return done_testing();
+}
