@@ -1,0 +1,90 @@
+#!/bin/sh
+# model info: figures against other reckonings of them, and what is refused.
+
+. "${0%/*}/../lib.sh"
+need_command model perl
+
+# field NAME: of the object in $out
+field() {
+    printf '%s\n' "$out" | perl -ne 'print $1 if /"'"$1"'":("[^"]*"|[^,}]*)/'
+}
+
+runs 'a preset' model info gpt2-124m
+like "$out" '^gpt2-124m: gpt2, 12 layers of width 768, 12 heads of 64, vocabulary 50257' 'its shape'
+like "$out" '^parameters  .* 124439808$' 'its parameters, as everybody counts them'
+like "$out" 'time +\?' 'no time without a speed'
+
+# name parameters: sums of the published checkpoints' tensors
+while read -r name n; do
+    run model info --json "$name"
+    is "$(field parameters)" "$n" "$name has $n parameters"
+done <<'END'
+gpt2-355m 354823168
+gpt2-774m 774030080
+gpt2-1558m 1557611200
+smollm2-135m 134515008
+tinyllama-1.1b 1100048384
+llama-15m 15191712
+END
+
+runs 'JSON' model info --json --batch 2 --context 100 --speed 50 llama-15m
+is "$(printf '%s\n' "$out" | grep -c '')" 1 'one line'
+# 6 a weight of a product (all but the norms), and 12 layers · width · context causally
+is "$(field train_flops_per_token)" "$(perl -e 'printf "%.1f",
+    6 * (15191712 - 13 * 288) + 12 * 6 * 288 * 101 / 2')" 'FLOPs of training'
+is "$(field decode_flops_per_token)" "$(perl -e 'printf "%.1f",
+    2 * (15191712 - 13 * 288) + 4 * 6 * 288 * 100')" 'FLOPs of decoding'
+is "$(field kv_cache_bytes_per_token)" $((2 * 6 * 288 * 4)) 'bytes of keys and values'
+is "$(field optimal_tokens)" 303834240.0 '20 tokens a parameter'
+is "$(field optimal_time_s)" "$(perl -e 'printf "%.1f", 303834240 / 50')" 'the time at a speed'
+is "$(field weight_bytes)" "$(field gradient_bytes)" 'gradients are as large as weights'
+is $(($(field weight_bytes) + $(field gradient_bytes) + $(field optimizer_bytes) + \
+    $(field packed_bytes) + $(field activation_bytes))) "$(field train_bytes)" 'the sum of memory'
+one=$(field activation_bytes)
+run model info --json --batch 4 --context 100 llama-15m
+[ "$(field activation_bytes)" -gt $((one * 3 / 2)) ]
+tap_line $? 'a larger batch takes more memory'
+is "$(field tok_per_s)" null 'no speed'
+
+runs 'tensors' model info -v char-nano
+like "$out" '^  layers\.3\.attn\.qkv\.weight +\[384, 128\]$' '... with their shapes'
+
+cp "$TOP/data/presets/char-nano.json" config.json
+runs 'a file' model info config.json
+runs 'a directory' model info .
+runs 'a measured speed' model info --measure --json -j 2 config.json
+like "$(field tok_per_s)" '^[0-9.]+$' '... is a number'
+is "$err" 'model info: measuring three steps of training' '... and said to be'
+runs 'quietly' model info -q --measure config.json
+is "$err" '' '... without a word'
+like "$out" 'measured$' '... but in the result'
+
+# ---- what is refused
+fails 1 '^model info: nix: no such file or directory, and no preset of that name; presets: char-baby' \
+    'an unknown name' model info nix
+fails 1 'model info: no/such: No such file' 'a missing file' model info no/such
+fails 2 'one model is needed' 'no model' model info
+fails 2 'one model is needed' 'two models' model info gpt2-124m llama-15m
+fails 2 'exclude each other' '--speed and --measure' model info --speed 3 --measure gpt2-124m
+fails 2 "over the model's 1024" 'a context that GPT-2 has no positions for' \
+    model info --context 1025 gpt2-124m
+fails 2 'batch' 'no batch' model info --batch 0 gpt2-124m
+fails 2 'gemm' 'an unknown backend' model info --gemm mkl gpt2-124m
+fails 2 "there is no 'model nix'" 'an unknown subcommand' model nix
+fails 1 'is too large' 'a batch beyond reckoning' \
+    model info --batch 1M --context 1M llama-15m
+fails 1 'takes .* of memory, and .* are to be had' 'measuring what does not fit' \
+    model info --measure --batch 64 --context 16k tinyllama-1.1b
+echo '{"model_type": "mamba"}' >bad.json
+fails 1 '^model info: bad.json: the model type "mamba" is not supported' 'a foreign model' \
+    model info bad.json
+echo '{' >bad.json
+fails 1 '^model info: bad.json:' 'a broken file' model info bad.json
+: >bad.json
+fails 1 '^model info: bad.json:' 'an empty file' model info bad.json
+if [ -c /dev/full ]; then
+    run sh -c 'model info gpt2-124m >/dev/full'
+    is "$status" 1 'a full disk exits 1'
+    like "$err" 'No space left' '... and says so'
+fi
+done_testing
