@@ -1,0 +1,381 @@
+/* bpe-train: trains a byte-level BPE tokenizer. See bpe-train(1). */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/opt.h"
+#include "base/prog.h"
+#include "base/progress.h"
+#include "base/signals.h"
+#include "base/sys.h"
+#include "base/utf8.h"
+#include "io/docflow.h"
+#include "io/jtree.h"
+#include "io/out.h"
+#include "text/split.h"
+#include "token/bpe_train.h"
+
+static const char *const split_words[] = {"gpt2", "cl100k", "o200k", NULL};
+enum { SPLIT_GPT2_WORD, SPLIT_O200K_WORD = 2 };
+static const char *const default_special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+
+/* BOS, EOS and PAD: the options' names, and the keys of tokenizer_config.json. */
+enum { N_ROLES = 3 };
+static const char *const role_key[N_ROLES] = {"bos_token", "eos_token", "pad_token"};
+
+struct train {
+    struct prog *prog;
+    struct docs_opt docs_opt;
+    int64_t vocab_size, min_frequency, n_threads;
+    int split_choice;
+    const char *regex, *out_path, *role[N_ROLES];
+    struct opt_list special_list;
+    bool no_special, quiet, progress;
+    int verbose;
+
+    struct bpe_train_opt opt;
+    struct split *split;
+    struct cutter **cutter; /* one per thread */
+    struct bpe_counts *counts;
+    struct docs *docs;
+    struct docs_counts docs_counts;
+    struct bpe_vocab *vocab;
+    struct out *out;
+    struct progress bar;
+};
+
+/* ---- special tokens */
+
+static bool is_none(const char *token)
+{
+    return !strcmp(token, "none");
+}
+
+/* The list of --special or the default one, and behind it what --bos, --eos and --pad name. */
+static int choose_specials(struct train *t, struct err *e)
+{
+    const char *const *base = default_special;
+    size_t n = ARRAY_LEN(default_special);
+    if (t->special_list.n > 0) {
+        base = t->special_list.v;
+        n = t->special_list.n;
+    }
+    if (t->no_special && t->special_list.n > 0)
+        return err_usage(e, "--special and --no-special exclude each other");
+    if (t->no_special)
+        n = 0;
+    const char **v = mem_new(n + N_ROLES, sizeof *v, e);
+    if (!v)
+        return -1;
+    if (n)
+        memcpy(v, base, n * sizeof *v);
+    t->opt.special = v;
+    for (int i = 0; i < N_ROLES; i++) {
+        if (!t->role[i] || is_none(t->role[i]))
+            continue;
+        if (t->no_special)
+            return err_usage(e, "%s is to be a special token, but there are none with --no-special",
+                             t->role[i]);
+        v[n++] = t->role[i]; /* one that is there already counts once */
+    }
+    t->opt.n_special = n;
+    for (size_t i = 0; i < n; i++) {
+        if (!*v[i] || utf8_valid(v[i], strlen(v[i])) != strlen(v[i]))
+            return err_usage(e, "the special token '%s' is not a text in UTF-8", v[i]);
+    }
+    return 0;
+}
+
+/* Sets the tokens that were given in the tokenizer_config.json beside the output; what else is in
+ * the file stays. */
+static int save_roles(struct train *t, struct err *e)
+{
+    struct buf path = BUF_INIT;
+    const char *slash = strrchr(t->out_path, '/');
+    json_t *o = NULL;
+    int rc = -1;
+    if (buf_add(&path, t->out_path, slash ? (size_t)(slash + 1 - t->out_path) : 0, e) < 0 ||
+        buf_puts(&path, "tokenizer_config.json", e) < 0)
+        goto end;
+    if (access(path.s, F_OK) == 0)
+        o = jtree_load(path.s, e);
+    else
+        o = json_pack("{s:s}", "tokenizer_class", "PreTrainedTokenizerFast");
+    if (!o)
+        goto end;
+    for (int i = 0; i < N_ROLES; i++) {
+        if (t->role[i])
+            json_object_set_new(o, role_key[i],
+                                is_none(t->role[i]) ? json_null() : json_string(t->role[i]));
+    }
+    rc = jtree_save(o, path.s, e);
+end:
+    json_decref(o);
+    buf_release(&path);
+    return rc;
+}
+
+/* ---- counting */
+
+static int count_doc(void *user, const struct doc *doc, int thread, void *result, struct err *e)
+{
+    struct train *t = user;
+    (void)result;
+    if (bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e) == 0)
+        return 0;
+    return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
+                     : err_prefix(e, "%s: ", doc->file);
+}
+
+static int show_reading(void *user, struct err *e)
+{
+    struct train *t = user;
+    double done;
+    (void)e;
+    docs_progress(t->docs, &done, &t->bar.total);
+    progress_at(&t->bar, done, "");
+    return 0;
+}
+
+static int read_all(struct train *t, struct err *e)
+{
+    struct docflow flow = {.work = count_doc, .done = show_reading};
+    t->docs = docs_open(t->prog->operands, t->prog->n_operands, &t->docs_opt, e);
+    if (!t->docs)
+        return -1;
+    progress_start(&t->bar, "bpe-train: counting", "B", 0, t->progress, t->quiet);
+    int rc = docflow_run(&flow, t, t->docs, &t->docs_opt, (int)t->n_threads, e);
+    progress_finish(&t->bar);
+    if (rc < 0)
+        return -1;
+    struct docs *docs = t->docs;
+    t->docs = NULL;
+    return docs_close(docs, &t->docs_counts, e);
+}
+
+static int prepare_split(struct train *t, struct err *e)
+{
+    t->split = split_new(e);
+    if (!t->split)
+        return -1;
+    if (t->regex) {
+        if (split_add_regex(t->split, t->regex, strlen(t->regex), e) < 0) {
+            e->kind = e->kind == ERR_FAIL ? ERR_USAGE : e->kind;
+            return err_prefix(e, "--split-regex: ");
+        }
+    } else if (split_add_name(t->split, split_words[t->split_choice], e) < 0) {
+        return -1;
+    }
+    t->cutter = mem_new((size_t)t->n_threads, sizeof(struct cutter *), e);
+    for (int64_t i = 0; t->cutter && i < t->n_threads; i++) {
+        t->cutter[i] = cutter_new(t->split, e);
+        if (!t->cutter[i])
+            return -1;
+    }
+    return t->cutter ? 0 : -1;
+}
+
+/* ---- merging, and what is said of it */
+
+static int show_merging(void *user, uint32_t n_ids, struct err *e)
+{
+    struct train *t = user;
+    (void)e;
+    progress_at(&t->bar, n_ids, "");
+    return 0;
+}
+
+static void report(const struct train *t, double read_s, double train_s)
+{
+    const struct bpe_vocab *v = t->vocab;
+    char mem[32];
+    if (!v->n_pieces)
+        prog_warn(t->prog, "there is no text: the vocabulary has bytes and special tokens only");
+    prog_note(t->prog,
+              "%" PRIu32 " ids: %" PRIu32 " special tokens, 256 bytes, %zu merges; from %" PRIu64
+              " documents, %" PRIu64 " bytes, %" PRIu64 " pieces (%" PRIu64 " distinct)",
+              v->n_ids, v->n_special, v->n_merges, t->docs_counts.n_docs, t->docs_counts.n_bytes,
+              v->n_pieces, v->n_distinct);
+    if (v->n_ids < t->opt.vocab_size && v->n_pieces)
+        prog_note(t->prog,
+                  "fewer than the %" PRIu32 " that were wanted: no other pair occurs %" PRIu64
+                  " times",
+                  t->opt.vocab_size, t->opt.min_frequency);
+    if (t->docs_counts.n_skipped || t->docs_counts.n_replaced)
+        prog_note(t->prog,
+                  "%" PRIu64 " bad records skipped, %" PRIu64 " repaired (invalid UTF-8 replaced)",
+                  t->docs_counts.n_skipped, t->docs_counts.n_replaced);
+    prog_talk(t->prog,
+              "counting took %.2f s, merging %.2f s and %s; the last pair occurred %" PRIu64
+              " times",
+              read_s, train_s, num_human_bytes(mem, (double)v->mem_bytes), v->last_count);
+}
+
+static const char *pattern_of(const struct train *t)
+{
+    if (t->regex)
+        return t->regex;
+    return t->split_choice == SPLIT_GPT2_WORD ? NULL : split_pattern(split_words[t->split_choice]);
+}
+
+static int run(struct train *t, struct err *e)
+{
+    bool roles = t->role[0] || t->role[1] || t->role[2];
+    if (choose_specials(t, e) < 0)
+        return -1;
+    t->opt.vocab_size = (uint32_t)t->vocab_size;
+    t->opt.min_frequency = (uint64_t)t->min_frequency;
+    t->opt.n_threads = (int)t->n_threads;
+    t->opt.progress = show_merging;
+    t->opt.user = t;
+    if (roles && (!t->out_path || !strcmp(t->out_path, "-")))
+        return err_usage(e, "--bos, --eos and --pad go to the tokenizer_config.json beside the "
+                            "file of -o, and there is none");
+    if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0)
+        return -1;
+    t->counts = bpe_counts_new((int)t->n_threads, e);
+    t->out = t->counts ? out_open(t->out_path, 0, e) : NULL;
+    if (!t->out)
+        return -1;
+
+    struct buf text = BUF_INIT;
+    if (split_describe(t->split, &text, e) == 0)
+        prog_talk(t->prog, "splitting by %s", text.s);
+    buf_release(&text);
+
+    double start_s = sys_time();
+    if (read_all(t, e) < 0)
+        return -1;
+    double read_s = sys_time() - start_s;
+    progress_start(&t->bar, "bpe-train: merging", "ids", (double)t->vocab_size, t->progress,
+                   t->quiet);
+    t->vocab = bpe_train(t->counts, &t->opt, e);
+    progress_finish(&t->bar);
+    if (!t->vocab || bpe_save(t->vocab, pattern_of(t), t->out, e) < 0)
+        return -1;
+    struct out *out = t->out;
+    t->out = NULL;
+    if (out_commit(out, e) < 0 || (roles && save_roles(t, e) < 0))
+        return -1;
+    report(t, read_s, sys_time() - start_s - read_s);
+    return 0;
+}
+
+static void release(struct train *t)
+{
+    out_abort(t->out);
+    docs_abort(t->docs);
+    for (int64_t i = 0; t->cutter && i < t->n_threads; i++)
+        cutter_free(t->cutter[i]);
+    free(t->cutter);
+    split_free(t->split);
+    bpe_counts_free(t->counts);
+    bpe_vocab_free(t->vocab);
+    free((void *)t->opt.special);
+}
+
+int main(int argc, char **argv)
+{
+    struct err e = {0};
+    struct train t = {.docs_opt = DOCS_OPT_INIT,
+                      .vocab_size = 32768,
+                      .min_frequency = 2,
+                      .split_choice = SPLIT_O200K_WORD};
+    struct opt opts[] = {
+        {.kind = OPT_INT,
+         .letter = 's',
+         .name = "vocab-size",
+         .dst = &t.vocab_size,
+         .arg = "N",
+         .min = 256,
+         .max = UINT32_MAX - 2,
+         .shapes_output = true,
+         .help = "ids in all: special tokens, 256 bytes, merges (default {})"},
+        {.kind = OPT_CHOICE,
+         .name = "split",
+         .dst = &t.split_choice,
+         .arg = "gpt2|cl100k|o200k",
+         .choices = split_words,
+         .shapes_output = true,
+         .help = "how text is cut into the pieces that no token crosses (default {})"},
+        {.kind = OPT_STR,
+         .name = "split-regex",
+         .dst = &t.regex,
+         .arg = "RE",
+         .shapes_output = true,
+         .help = "cut by a regular expression instead: its matches are pieces, and what\n"
+                 "lies between them"},
+        {.kind = OPT_INT,
+         .name = "min-frequency",
+         .dst = &t.min_frequency,
+         .arg = "N",
+         .min = 1,
+         .max = INT64_MAX,
+         .shapes_output = true,
+         .help = "a pair must occur N times to become a token (default {})"},
+        {.kind = OPT_LIST,
+         .name = "special",
+         .dst = &t.special_list,
+         .arg = "TOKEN",
+         .shapes_output = true,
+         .help = "a special token; may be repeated (default: <|endoftext|>,\n"
+                 "<|im_start|> and <|im_end|>)"},
+        {.kind = OPT_FLAG,
+         .name = "no-special",
+         .dst = &t.no_special,
+         .shapes_output = true,
+         .help = "no special tokens"},
+        {.kind = OPT_STR,
+         .name = "bos",
+         .dst = &t.role[0],
+         .arg = "TOKEN",
+         .help = "the special token that begins a text, or none; goes to the\n"
+                 "tokenizer_config.json beside the output"},
+        {.kind = OPT_STR,
+         .name = "eos",
+         .dst = &t.role[1],
+         .arg = "TOKEN",
+         .help = "likewise the one that ends it"},
+        {.kind = OPT_STR,
+         .name = "pad",
+         .dst = &t.role[2],
+         .arg = "TOKEN",
+         .help = "likewise the one that fills up"},
+        DOCS_OPTIONS(&t.docs_opt),
+        OPT_OUTPUT(&t.out_path),
+        OPT_THREADS(&t.n_threads),
+        {.kind = OPT_FLAG,
+         .name = "progress",
+         .dst = &t.progress,
+         .help = "show progress also where stderr is no terminal"},
+        OPT_QUIET(&t.quiet),
+        OPT_VERBOSE(&t.verbose),
+        OPT_END,
+    };
+    struct prog p = {.name = "bpe-train",
+                     .purpose = "train a byte-level BPE tokenizer",
+                     .synopsis = "[-s N] [--split gpt2|cl100k|o200k | --split-regex RE] "
+                                 "[--special TOKEN]... -o tok.json [FILE...]\n",
+                     .opts = opts};
+    int rc = -1;
+
+    t.prog = &p;
+    if (prog_begin(&p, argc, argv, &e)) {
+        p.quiet = t.quiet;
+        p.verbose = t.verbose;
+        sig_cleanup();
+        if (t.n_threads == 0)
+            t.n_threads = sys_n_cpu();
+        if (t.regex && opt_find(opts, "split")->given)
+            err_usage(&e, "--split and --split-regex exclude each other");
+        else
+            rc = run(&t, &e);
+    }
+    release(&t);
+    opt_release(opts);
+    return prog_end(&p, rc, &e);
+}
