@@ -17,7 +17,9 @@
 #include "clean/exact.h"
 #include "clean/form.h"
 #include "io/docflow.h"
+#include "io/in.h"
 #include "io/out.h"
+#include "io/tmp.h"
 
 enum keep { KEEP_FIRST, KEEP_LONGEST };
 static const char *const keep_words[] = {"first", "longest", NULL};
@@ -211,46 +213,29 @@ static int read_all(struct dedup *d, const char *what, bool writing, struct err 
     return rc;
 }
 
-/* Copies stdin to a file without a name that takes its place, to be read twice. */
+/* Copies stdin to a temporary file that takes its place, to be read twice. */
 static int spool_stdin(struct err *e)
 {
-    const char *dir = getenv("TMPDIR");
-    struct buf path = BUF_INIT;
-    char *block = malloc(1 << 20);
-    ssize_t n = 0;
-    int fd = -1, rc = -1;
+    enum { BLOCK = 1 << 20 };
+    struct tmp t = {.fd = -1};
+    char *block = mem_new(BLOCK, 1, e);
+    struct in *in = block ? in_open("-", IN_RAW, e) : NULL;
+    long n = -1;
 
-    if (!block) {
-        err_nomem(e, "reading stdin", 1 << 20);
-        goto end;
-    }
-    if (buf_printf(&path, e, "%s/dedup-XXXXXX", dir && *dir ? dir : "/tmp") < 0)
-        goto end;
-    fd = mkstemp(path.s);
-    if (fd < 0 || unlink(path.s) < 0) {
-        err_sys(e, "%s: cannot make a temporary file (TMPDIR says where)", path.s);
-        goto end;
-    }
-    while ((n = read(0, block, 1 << 20)) > 0) {
-        for (ssize_t at = 0, w; at < n; at += w) {
-            w = write(fd, block + at, (size_t)(n - at));
-            if (w < 0) {
-                err_sys(e, "%s: the copy of stdin that --keep longest needs (TMPDIR says where)",
-                        path.s);
-                goto end;
+    if (in && tmp_open(&t, 0, e) == 0) {
+        while ((n = in_read(in, block, BLOCK, e)) > 0) {
+            if (tmp_write(&t, block, (size_t)n, e) < 0) {
+                n = -1;
+                break;
             }
         }
+        if (n == 0 && (dup2(t.fd, 0) < 0 || lseek(0, 0, SEEK_SET) < 0))
+            n = err_sys(e, "%s", t.path);
     }
-    if (n < 0 || lseek(fd, 0, SEEK_SET) < 0 || dup2(fd, 0) < 0)
-        err_sys(e, "stdin");
-    else
-        rc = 0;
-end:
-    if (fd > 0)
-        close(fd);
+    tmp_close(&t);
+    in_close(in);
     free(block);
-    buf_release(&path);
-    return rc;
+    return (int)n;
 }
 
 /* --keep longest: every operand must be there a second time. *start: where stdin begins. */
