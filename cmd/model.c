@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cpu.h"
@@ -9,8 +10,10 @@
 #include "base/opt.h"
 #include "base/prog.h"
 #include "base/sys.h"
+#include "infer/modeldir.h"
 #include "io/jtree.h"
 #include "model/info.h"
+#include "train/speed.h"
 
 /* ---- info */
 
@@ -191,6 +194,25 @@ static int measure(struct request *r, const struct exec_opt *o, struct err *e)
     return 0;
 }
 
+/* A directory without config.json is a run: its newest checkpoint has one. */
+static int load_config(struct request *r, struct err *e)
+{
+    struct buf file = BUF_INIT, dir = BUF_INIT;
+    bool preset;
+    int rc = -1;
+
+    if (config_find(r->path, &file, &preset, e) < 0)
+        goto done;
+    if (!preset && access(r->path, X_OK) == 0 && access(file.s, F_OK) < 0 &&
+        modeldir_find(r->path, &dir, e) < 0)
+        goto done;
+    rc = config_load(&r->config, dir.len ? dir.s : r->path, e);
+done:
+    buf_release(&file);
+    buf_release(&dir);
+    return rc;
+}
+
 static int info(struct request *r, struct err *e)
 {
     struct exec_opt o = {.dtype = (enum gemm_dtype)r->dtype,
@@ -200,7 +222,7 @@ static int info(struct request *r, struct err *e)
 
     if (r->measure && r->tok_per_s > 0)
         return err_usage(e, "--speed and --measure exclude each other");
-    if (cpu_isa(&isa, e) < 0 || config_load(&r->config, r->path, e) < 0)
+    if (cpu_isa(&isa, e) < 0 || load_config(r, e) < 0)
         return -1;
     if (!r->n_ctx)
         r->n_ctx = r->config.n_ctx;

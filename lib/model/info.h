@@ -1,6 +1,6 @@
 /*
  * What can be told of a model before it runs: parameters by part, cost, memory, and the amount of
- * text that suits its size; and how fast it trains here, measured by a few whole steps.
+ * text that suits its size.
  */
 #ifndef MODEL_INFO_H
 #define MODEL_INFO_H
@@ -25,19 +25,5 @@ struct info {
 /* o: dtype, gemm, n_threads; its sizes are not used. */
 int info_make(struct info *i, const struct config *c, const struct exec_opt *o, int n_seq,
               int n_ctx, struct err *e);
-
-/* Whole training steps on random ids: gradient norm, clipping at 1.0, AdamW, packing of the
- * weights; no dropout. The weights are fresh. */
-struct speed {
-    double step_s;      /* the median of the steps after the second (of those after the first) */
-    double first_s;     /* of the first: memory is taken from the system */
-    double tok_per_s;   /* by the median */
-    double flops_per_s; /* by the median, attention counted as causal */
-    double loss;        /* of the last step */
-};
-/* n_steps: 2 to SPEED_MAX_STEPS. */
-#define SPEED_MAX_STEPS 64
-int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
-                int n_ctx, int n_steps, struct err *e);
 
 #endif

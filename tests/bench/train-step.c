@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/sys.h"
-#include "model/info.h"
+#include "train/speed.h"
 
 static void die(const char *what)
 {

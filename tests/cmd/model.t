@@ -52,6 +52,11 @@ like "$out" '^  layers\.3\.attn\.qkv\.weight +\[384, 128\]$' '... with their sha
 cp "$TOP/data/presets/char-nano.json" config.json
 runs 'a file' model info config.json
 runs 'a directory' model info .
+mkdir -p run/checkpoint-2 empty
+cp config.json run/checkpoint-2
+: >run/checkpoint-2/model.safetensors
+runs 'a run' model info run
+fails 1 '^model info: empty' 'a directory with nothing' model info empty
 runs 'a measured speed' model info --measure --json -j 2 config.json
 like "$(field tok_per_s)" '^[0-9.]+$' '... is a number'
 is "$err" 'model info: measuring three steps of training' '... and said to be'
