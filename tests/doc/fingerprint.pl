@@ -139,16 +139,21 @@ my $sett = pack('q< V V Q<', $unk, is_true($model, 'byte_fallback') | is_true($m
         | is_true($model, 'ignore_merges') << 2, 0, $max) . str($prefix) . str($suffix);
 
 my $added = get($doc, 'added_tokens');
-my @added = $added ? @{$added->[1]} : ();
-my $addt = '';
-for my $i (sort { get($added[$a], 'id')->[1] <=> get($added[$b], 'id')->[1] || $a <=> $b } 0 .. $#added) {
-    my $t = $added[$i];
+my (%added, @addt);
+my $next = @vocab;
+for my $t ($added ? @{$added->[1]} : ()) {
+    my $content = get($t, 'content')->[1];
+    next if $content eq '' || exists $added{$content};
+    my $i = exists $id{$content} ? $id{$content} : $next;
+    $next = $i + 1 if $i >= $next;
+    $added{$content} = $i;
     my $special = is_true($t, 'special');
     my $normalized = get($t, 'normalized') ? is_true($t, 'normalized') : !$special;
-    $addt .= pack('V V', get($t, 'id')->[1], $special | is_true($t, 'lstrip') << 1
+    push @addt, [$i, pack('V V', $i, $special | is_true($t, 'lstrip') << 1
             | is_true($t, 'rstrip') << 2 | $normalized << 3 | is_true($t, 'single_word') << 4)
-        . str(get($t, 'content')->[1]);
+        . str($content)];
 }
+my $addt = join '', map { $_->[1] } sort { $a->[0] <=> $b->[0] } @addt;
 
 print xxh3_128(join '', record('vers', pack 'V', 1), record('modl', $type), record('voca', $voca),
         record('merg', $merg), record('scor', $scores), record('sett', $sett),

@@ -29,9 +29,10 @@ tokenizer() {
 tokenizer null '' >plain.json
 agree plain.json 'a small tokenizer'
 tokenizer '{"type": "NFC"}' '{"id": 259, "content": "b\u0001\"\\", "special": false},
+    {"id": 256, "content": "th"}, {"id": 9, "content": "b\u0001\"\\", "special": true},
     {"id": 258, "content": "a\ud83d\ude00", "single_word": true, "lstrip": true, "rstrip": true,
     "normalized": false, "special": true}' >more.json
-agree more.json 'a normalizer, added tokens out of order, escapes'
+agree more.json 'a normalizer; added tokens with odd ids, twice, in the vocabulary; escapes'
 isnt "$(perl -I "$TOP/tests/doc" "$TOP/tests/doc/fingerprint.pl" plain.json)" \
     "$(perl -I "$TOP/tests/doc" "$TOP/tests/doc/fingerprint.pl" more.json)" 'another fingerprint'
 # what tokenizes alike has the same fingerprint: spelling, other sections
