@@ -54,7 +54,7 @@ cat >tiny.json <<'END'
   "num_hidden_layers": 2,
   "num_attention_heads": 4,
   "num_key_value_heads": 2,
-  "max_position_embeddings": 64,
+  "max_position_embeddings": 128,
   "rms_norm_eps": 1e-05,
   "rope_theta": 10000.0,
   "hidden_act": "silu",
@@ -73,6 +73,6 @@ for name in corpus a b; do
 done
 tokenize -q -t tok.json -o val.tok held-out.txt
 have pretrain || exit 0
-pretrain -q -c tiny.json --context 64 --batch 4 --steps 20 --lr 1e-3 -o run corpus.tok
+pretrain -q -c tiny.json --batch 4 --steps 20 --lr 1e-3 -o run corpus.tok
 have sft || exit 0
-sft -q -m run --batch 4 --steps 4 --truncate -o chat conversations.jsonl
+sft -q -m run --batch 4 --steps 4 -o chat conversations.jsonl
