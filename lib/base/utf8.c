@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/compiler.h"
+#include "base/le.h"
+
 /* What table 3-7 allows after a lead byte: how many bytes in all (0: no lead byte), and the range
  * of the second one. Later ones are always 80..BF. */
 struct lead {
@@ -43,8 +46,26 @@ static size_t skip_ascii(const unsigned char *p, size_t i, size_t n)
         if ((w[0] | w[1] | w[2] | w[3]) & high)
             break;
     }
+    for (; n - i >= 8; i += 8) {
+        uint64_t w = le64_get(p + i) & high;
+        if (w)
+            return i + (size_t)CTZ64(w) / 8;
+    }
     while (i < n && p[i] < 0x80)
         i++;
+    return i;
+}
+
+/* Characters of three bytes, two at a time, but for the leads that restrict the second byte. */
+static size_t skip_threes(const unsigned char *p, size_t i, size_t n)
+{
+    for (; n - i >= 8; i += 6) {
+        uint64_t w = le64_get(p + i);
+        unsigned char a = p[i], b = p[i + 3];
+        if ((w & UINT64_C(0xc0c0f0c0c0f0)) != UINT64_C(0x8080e08080e0) || a == 0xe0 || a == 0xed ||
+            b == 0xe0 || b == 0xed)
+            break;
+    }
     return i;
 }
 
@@ -66,6 +87,8 @@ size_t utf8_valid(const char *s, size_t n)
         if (l.len > 3 && !is_tail(p[i + 3]))
             return i;
         i += (size_t)l.len;
+        if (l.len == 3)
+            i = skip_threes(p, i, n);
     }
     return n;
 }

@@ -144,8 +144,45 @@ static void test_positions(void)
     is_int(n_good, n, "a bad byte or a cut letter at any place in ASCII is found");
 }
 
+/* The first ill-formed byte by the table alone. */
+static size_t ref_valid(const unsigned char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        bool whole;
+        int len = ref_step(s + i, n - i, &whole);
+        if (!whole)
+            return i;
+        i += (size_t)len;
+    }
+    return n;
+}
+
+/* Runs of three-byte characters, every one of their bytes changed to every value in turn. */
+static void test_runs(void)
+{
+    unsigned char s[48];
+    long n_good = 0, n = 0;
+    for (size_t lead = 0; lead < 5; lead++) {
+        for (size_t i = 0; i < sizeof s; i += 3)
+            memcpy(s + i, &"\xe4\xb8\xad\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbd\xe1\x80\x80"[lead * 3],
+                   3);
+        for (size_t at = 0; at < sizeof s; at++) {
+            unsigned char was = s[at];
+            for (int c = 0; c < 256; c++) {
+                s[at] = (unsigned char)c;
+                size_t len = sizeof s - (size_t)c % 9;
+                n_good += utf8_valid((const char *)s, len) == ref_valid(s, len);
+                n++;
+            }
+            s[at] = was;
+        }
+    }
+    is_int(n_good, n, "a changed byte at any place in three-byte letters is found");
+}
+
 int main(void)
 {
+    test_runs();
     test_classes();
     test_code_points();
     test_positions();
