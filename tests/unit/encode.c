@@ -55,7 +55,7 @@ static void random_tokenizer(struct buf *json, uint64_t seed, int n_merges, bool
                ignore_merges ? "true" : "false", merges);
     for (int i = 0; i < n; i++)
         buf_printf(json, &e, "%s\"%s\":%d", i ? "," : "", token[i], (i * 5 + 1) % 64);
-    buf_puts(json, "}}}", &e);
+    buf_puts(json, ",\"\\u0120\":64}}}", &e); /* the space */
 }
 
 static void random_merges(void)
