@@ -75,8 +75,12 @@ static int read_top(struct tokenizer *t, struct err *e)
     };
     jscan_init(&j, t->json, t->json_len);
     type = jscan_next(&j);
+    if (type == JSCAN_ERROR) {
+        jscan_err(&j, e);
+        return err_prefix(e, "not a tokenizer.json: ");
+    }
     if (type != JSCAN_OBJECT)
-        return j.error ? jscan_err(&j, e) : err_set(e, "not a tokenizer.json: no JSON object");
+        return err_set(e, "not a tokenizer.json: no JSON object");
     while ((type = jscan_next(&j)) == JSCAN_KEY) {
         if (jscan_key_is(&j, "model")) {
             if (has_model)
