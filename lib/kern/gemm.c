@@ -45,7 +45,10 @@ int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
     if (b == GEMM_OWN)
         return err_usage(e, "--gemm own: this build has no kernels of its own; "
                             "use openblas or ref");
-#if !defined(HAVE_OPENBLAS)
+#if defined(HAVE_OPENBLAS)
+    if (b == GEMM_OPENBLAS)
+        gemm_openblas_prepare();
+#else
     if (b == GEMM_OPENBLAS)
         return err_usage(e, "--gemm openblas: this build is without OpenBLAS; use ref");
 #endif

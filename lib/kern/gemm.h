@@ -23,7 +23,8 @@ enum gemm_backend { GEMM_REF, GEMM_OPENBLAS, GEMM_OWN };
 enum gemm_dtype { GEMM_F32, GEMM_BF16 };
 extern const char *const gemm_backend_words[]; /* for OPT_CHOICE: "ref", "openblas", "own", NULL */
 extern const char *const gemm_dtype_words[];   /* "f32", "bf16", NULL */
-/* -1 and a reason if this build or machine lacks the backend for the dtype. */
+/* -1 and a reason if this build or machine lacks the backend for the dtype; else the backend is
+ * made ready. To be called once before its first product. */
 int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e);
 enum gemm_backend gemm_backend_default(void);
 

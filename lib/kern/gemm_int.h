@@ -26,6 +26,7 @@ extern const struct gemm_kernels gemm_ref_avx2, gemm_ref_avx512;
 #endif
 #if defined(HAVE_OPENBLAS)
 extern const struct gemm_kernels gemm_openblas;
+void gemm_openblas_prepare(void); /* before the first product */
 #endif
 
 /* The reference for an instruction set: the same bits from each. */

@@ -1,7 +1,7 @@
 /*
  * OpenBLAS behind gemm_int.h: one BLAS thread for each tile. Inside a team its OpenMP flavour sees
  * a parallel region (or, in a team of one, a limit of one thread) and stays in the calling thread;
- * its serial flavour always does.
+ * its serial flavour always does, and its pthread flavour is told to.
  */
 #include "kern/gemm_int.h"
 
@@ -51,6 +51,12 @@ static void tile(enum gemm_kind kind, int m, int n, int k, const float *a, int l
         cblas_sgemm(CblasRowMajor, kind == GEMM_TN ? CblasTrans : CblasNoTrans,
                     kind == GEMM_NT ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c,
                     ldc);
+}
+
+void gemm_openblas_prepare(void)
+{
+    if (openblas_get_parallel() == OPENBLAS_THREAD)
+        openblas_set_num_threads(1);
 }
 
 const struct gemm_kernels gemm_openblas = {.cut = cut, .tile = tile};
