@@ -94,9 +94,9 @@ bpe-train -q -s 700 --lines -o got1 corpus.txt
 bpe-train -q -s 700 --lines -o got2 <corpus.txt
 same got1 got2 'lines'
 if command -v tokenize >/dev/null 2>&1; then
-    tokenize -q -t tok.json -o x.tok corpus.jsonl && detokenize --jsonl x.tok >back.jsonl
-    is "$(perl -MJSON::PP -ne '/\S/ and print decode_json($_)->{text}' back.jsonl | cksum)" \
-        "$(perl -MJSON::PP -ne '/\S/ and print decode_json($_)->{text}' corpus.jsonl | cksum)" \
+    tokenize -q -t tok.json -o x.tok corpus.jsonl && detokenize -q --jsonl x.tok >back.jsonl
+    is "$(perl -CO -MJSON::PP -ne '/\S/ and print decode_json($_)->{text}' back.jsonl | cksum)" \
+        "$(perl -CO -MJSON::PP -ne '/\S/ and print decode_json($_)->{text}' corpus.jsonl | cksum)" \
         'tokenize and detokenize give the text back'
 else
     skip 1 'no tokenize'
