@@ -45,9 +45,7 @@ static const struct magic {
     const char *what, *before, *after; /* the pipe: before, the file's name, after */
 } refused[] = {
     {"\x28\xb5\x2f\xfd", 4, "zstd data", "zstd -dc ", ""},
-    {"\xfd"
-     "7zXZ",
-     6, "xz data", "xz -dc ", ""},
+    {"\xfd\x37zXZ", 6, "xz data", "xz -dc ", ""},
     {"BZh\x31"
      "1AY&SY",
      10, "bzip2 data", "bzip2 -dc ", ""},
@@ -271,7 +269,9 @@ static int open_fd(struct in *in, const char *path, struct err *e)
     if (in->regular) {
         off_t at = in->is_stdin ? lseek(in->fd, 0, SEEK_CUR) : 0;
         in->raw_size = at >= 0 && st.st_size > at ? (uint64_t)(st.st_size - at) : 0;
+#ifdef POSIX_FADV_SEQUENTIAL /* macOS has none */
         posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+#endif
     }
     return 0;
 }

@@ -237,23 +237,14 @@ static void test_refused(void)
         const char *pipe;
     } c[] = {
         {"\x28\xb5\x2f\xfd....", 8, "zstd -dc %s | ..."},
-        {"\xfd"
-         "7zXZ\0...",
-         9, "xz -dc %s | ..."},
+        {"\xfd\x37zXZ\0...", 9, "xz -dc %s | ..."},
         {"BZh91AY&SY...", 13, "bzip2 -dc %s | ..."},
         {"\x04\x22\x4d\x18...", 7, "lz4 -dc %s | ..."},
         {"PK\3\4...", 7, "unzip -p %s | ..."},
         {"PAR1\x15...", 8, "duckdb -c \"copy (from '%s') to '/dev/stdout' (format json)\" | ..."},
     };
-    static const char *const texts[] = {"BZh, a town",
-                                        "PAR10",
-                                        "PK",
-                                        "BZh91AY&S",
-                                        "\xfd"
-                                        "7zX",
-                                        "\x28\xb5\x2f",
-                                        "\x1f",
-                                        "P"};
+    static const char *const texts[] = {"BZh, a town", "PAR10",        "PK",   "BZh91AY&S",
+                                        "\xfd\x37zX",  "\x28\xb5\x2f", "\x1f", "P"};
     const char *path = scratch_path("packed");
     char want[4300];
     for (size_t i = 0; i < ARRAY_LEN(c); i++) {

@@ -6,7 +6,6 @@
 #include "base/half.h"
 #include "base/mem.h"
 #include "io/in.h"
-#include "io/out.h"
 #include "io/safetensors.h"
 
 static struct st *open_sample(const char *name, struct err *e)
@@ -194,10 +193,8 @@ static void test_damage(void)
 static void write_text(const char *dir, const char *name, const char *text)
 {
     char path[4300];
-    struct err e = {0};
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (out_file(path, text, strlen(text), &e) < 0)
-        bail_out(e.msg);
+    put(path, text, strlen(text));
 }
 
 static void copy_sample(const char *from, const char *dir, const char *to)
@@ -209,8 +206,9 @@ static void copy_sample(const char *from, const char *dir, const char *to)
     struct in *in = in_open(top_path(path), 0, &e);
     char *p = in ? in_all(in, 1 << 20, &n, &e) : NULL;
     snprintf(path, sizeof path, "%s/%s", dir, to);
-    if (!p || out_file(path, p, n, &e) < 0)
+    if (!p)
         bail_out(e.msg);
+    put(path, p, n);
     free(p);
     in_close(in);
 }
@@ -389,7 +387,7 @@ static void test_write_errors(void)
     /* whatever the length of the header, the data begins at a multiple of 8 */
     for (int i = 0; i < 8; i++) {
         w = st_create(path, &e);
-        st_plan(w, "12345678" + i, ST_F32, 1, some, &e);
+        st_plan(w, &"12345678"[i], ST_F32, 1, some, &e);
         st_begin(w, &e);
         st_write_f32(w, (float[]){1, 2}, 2, &e);
         st_commit(w, &e);
