@@ -9,7 +9,7 @@
 #include "model/plan_int.h"
 #include "model/rope_int.h"
 
-enum { MAX_TOK = 1 << 24, ZERO_FLOATS = 1 << 18 };
+enum { MAX_TOK = 1 << 24 };
 
 /* ---- planning */
 
@@ -236,27 +236,24 @@ void exec_weights_changed(struct exec *x)
     x->stale = true;
 }
 
-float *exec_grads(struct exec *x)
-{
-    return x->grads;
-}
-
 static void zero_pass(struct worker *w, void *arg)
 {
     struct exec *x = arg;
-    size_t n = x->graph.n_elem;
-
-    TEAM_FOR(w, i, tiles_of((int64_t)n, ZERO_FLOATS))
-    {
-        size_t from = (size_t)i * ZERO_FLOATS, left = n - from;
-        memset(x->grads + from, 0, sizeof(float) * (left < ZERO_FLOATS ? left : ZERO_FLOATS));
-    }
+    pass_zero(w, x->grads, x->graph.n_elem);
 }
 
+float *exec_grads(struct exec *x)
+{
+    if (x->fresh)
+        team_run(x->opt.n_threads, zero_pass, x);
+    x->fresh = false;
+    return x->grads;
+}
+
+/* Nothing is written: the next pass stores where it would add. */
 void exec_zero_grads(struct exec *x)
 {
-    if (x->grads)
-        team_run(x->opt.n_threads, zero_pass, x);
+    x->fresh = x->grads != NULL;
 }
 
 /* ---- a pass */
@@ -341,6 +338,8 @@ int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, co
     *loss = (struct exec_loss){0};
     if (exec_prepare(x, &p, b, e) < 0 || choose_rows(x, &p, target, weight, scale, e) < 0)
         return -1;
+    p.fresh = x->fresh;
+    x->fresh = false;
     run(x, &p);
     for (int i = 0; nll && i < b->n_tok; i++)
         nll[i] = 0;

@@ -65,7 +65,9 @@ struct exec_loss {
 };
 int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, const float *weight,
                float scale, uint64_t step, struct exec_loss *loss, float *nll, struct err *e);
-float *exec_grads(struct exec *x); /* laid out as model_weights() */
+/* Laid out as model_weights(). Ask for it after the passes that it is to hold: exec_zero_grads only
+ * notes that the next pass begins anew. */
+float *exec_grads(struct exec *x);
 void exec_zero_grads(struct exec *x);
 const float *exec_embed_grad(const struct exec *x); /* [n_tok, d_model] */
 

@@ -12,6 +12,7 @@ struct exec {
     float *arena;
     size_t arena_bytes;
     float *grads;
+    bool fresh; /* the gradients count as zero, whatever they hold */
 
     struct gemm_weight **packed; /* by parameter; NULL: not of a product */
     struct gemm_weight **to_pack;

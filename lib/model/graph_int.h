@@ -80,8 +80,9 @@ struct node {
     bool in_grad[NODE_MAX_IN]; /* the gradient of the input is wanted */
     bool in_acc[NODE_MAX_IN];  /* ... and to be added to what is there */
     bool param_grad[NODE_MAX_PARAM];
-    size_t scratch, grad_scratch; /* floats from the arena's start */
-    int time;                     /* of forward; backward's is n_times - 1 - time */
+    bool param_first[NODE_MAX_PARAM]; /* no other node has added to it before in this pass */
+    size_t scratch, grad_scratch;     /* floats from the arena's start */
+    int time;                         /* of forward; backward's is n_times - 1 - time */
 
     union {
         struct {

@@ -28,17 +28,19 @@ static size_t scratch(const struct pass *p, const struct node *n, bool backward)
     return backward ? 4 * round64(sizeof(uint32_t) * (size_t)p->n_tok) : 0;
 }
 
-static void table_grad(struct worker *w, const struct pass *p, const struct node *n, int param,
+static void table_grad(struct worker *w, const struct pass *p, const struct node *n, int k,
                        const uint32_t *id, uint32_t *order, float scale)
 {
     int ld, d = value_cols(p->graph, n->out[0]);
     const float *dy = pass_grad(p, n->out[0], &ld);
+    float *dw = pass_param_grad(p, n->param[k]);
 
+    if (!pass_adds(p, n, k))
+        pass_zero(w, dw, p->graph->params[n->param[k]].n);
     TEAM_FOR(w, i, tiles_of(p->n_tok, TILE_ROWS))
     {
         int from = (int)i * TILE_ROWS, to = from + tile_len(i, TILE_ROWS, p->n_tok);
-        embed_grad(p->ops, pass_param_grad(p, param), d, dy, ld, id, order, d, scale, p->n_tok,
-                   from, to);
+        embed_grad(p->ops, dw, d, dy, ld, id, order, d, scale, p->n_tok, from, to);
     }
     team_barrier(w);
 }
@@ -56,8 +58,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     team_barrier(w);
     for (int i = 0; i < 2; i++)
         if (n->param_grad[i])
-            table_grad(w, p, n, n->param[i], ids[i], area + (size_t)i * 2 * step,
-                       i ? 1 : n->u.embed.scale);
+            table_grad(w, p, n, i, ids[i], area + (size_t)i * 2 * step, i ? 1 : n->u.embed.scale);
 }
 
 static const struct node_ops ops = {"embed", false, NULL, scratch, forward, backward, NULL};

@@ -120,7 +120,7 @@ static void gradients(struct worker *w, const struct pass *p, const struct node 
     }
     if (n->param_grad[0])
         gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, n_vocab, x, ldx,
-                   pass_param_grad(p, n->param[0]), d, true, a->gemm);
+                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0), a->gemm);
 }
 
 /* Rows that are not scored have no gradient. */
@@ -144,6 +144,8 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     area_of(p, n, (char *)(p->arena + n->scratch), &a);
     if (p->mode == PASS_TRAIN && p->rows && n->in_grad[0])
         clear_grad(w, p, n);
+    if (p->mode == PASS_TRAIN && p->n_rows == 0 && n->param_grad[0] && !pass_adds(p, n, 0))
+        pass_zero(w, pass_param_grad(p, n->param[0]), p->graph->params[n->param[0]].n);
     for (int from = 0; from < p->n_rows; from += step) {
         int n_rows = p->n_rows - from < step ? p->n_rows - from : step, ld = ldx;
         const float *x = all + (size_t)from * (size_t)ldx;

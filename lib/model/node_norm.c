@@ -72,7 +72,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     team_barrier(w);
     for (int k = 0; k < 2; k++)
         if (n->param_grad[k])
-            pass_sum_parts(w, p, pass_param_grad(p, n->param[k]), parts[k], s->d, s->d, n_tiles);
+            pass_sum_parts(w, p, n, k, parts[k], s->d, n_tiles);
 }
 
 static const struct node_ops ops = {"norm", false, keeps, scratch, forward, backward, NULL};

@@ -2,15 +2,31 @@
 #include <string.h>
 #include "model/pass_int.h"
 
-enum { SUM_COLS = 256 };
+enum { SUM_COLS = 256, ZERO_FLOATS = 1 << 18 };
 
-void pass_sum_parts(struct worker *w, const struct pass *p, float *sums, const float *parts,
-                    int ldp, int n_col, int n_tiles)
+void pass_sum_parts(struct worker *w, const struct pass *p, const struct node *n, int k,
+                    const float *parts, int ldp, int n_tiles)
 {
+    float *sums = pass_param_grad(p, n->param[k]);
+    int n_col = p->graph->params[n->param[k]].cols;
+
     TEAM_FOR(w, i, tiles_of(n_col, SUM_COLS))
     {
         int64_t c = i * SUM_COLS;
-        p->ops->sum_rows(sums + c, parts + c, ldp, tile_len(i, SUM_COLS, n_col), n_tiles);
+        int len = tile_len(i, SUM_COLS, n_col);
+        if (!pass_adds(p, n, k))
+            memset(sums + c, 0, sizeof(float) * (size_t)len);
+        p->ops->sum_rows(sums + c, parts + c, ldp, len, n_tiles);
+    }
+    team_barrier(w);
+}
+
+void pass_zero(struct worker *w, float *v, size_t n)
+{
+    TEAM_FOR(w, i, tiles_of((int64_t)n, ZERO_FLOATS))
+    {
+        size_t from = (size_t)i * ZERO_FLOATS, left = n - from;
+        memset(v + from, 0, sizeof(float) * (left < ZERO_FLOATS ? left : ZERO_FLOATS));
     }
     team_barrier(w);
 }

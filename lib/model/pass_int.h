@@ -24,9 +24,10 @@ struct pass {
     enum pass_mode mode;
     uint64_t step;
 
-    float *arena;                      /* values, their gradients, scratch */
-    const float *weights;              /* the parameters' arena */
-    float *grads;                      /* laid out as the parameters; NULL: no backward */
+    float *arena;         /* values, their gradients, scratch */
+    const float *weights; /* the parameters' arena */
+    float *grads;         /* laid out as the parameters; NULL: no backward */
+    bool fresh;           /* they hold nothing yet: whoever is first stores, see pass_adds() */
     struct gemm_weight *const *packed; /* by parameter */
 
     const float *rope_cos, *rope_sin; /* [positions][n_rot / 2] */
@@ -93,9 +94,18 @@ static inline size_t round64(size_t n_bytes)
     return (n_bytes + 63) & ~(size_t)63;
 }
 
-/* sums[n_col] += the parts of n_tiles tiles, by columns over the team. Ends with a barrier. */
-void pass_sum_parts(struct worker *w, const struct pass *p, float *sums, const float *parts,
-                    int ldp, int n_col, int n_tiles);
+/* Whether node n adds to the gradient of its k-th parameter, or stores the first of it. */
+static inline bool pass_adds(const struct pass *p, const struct node *n, int k)
+{
+    return !p->fresh || !n->param_first[k];
+}
+
+/* The gradient of n's k-th parameter, a vector, from the parts of n_tiles tiles, ldp apart. Ends
+ * with a barrier. */
+void pass_sum_parts(struct worker *w, const struct pass *p, const struct node *n, int k,
+                    const float *parts, int ldp, int n_tiles);
+/* Zeroes v[n] over the team. Ends with a barrier. */
+void pass_zero(struct worker *w, float *v, size_t n);
 /* The gradient of n's residual input, unless it shares the output's. Ends with a barrier if it does
  * anything. */
 void pass_residual_grad(struct worker *w, const struct pass *p, const struct node *n);

@@ -74,6 +74,25 @@ static int mark_order(struct graph *g, struct err *e)
     return 0;
 }
 
+/* The head first, which works while going forward; then in the order of backward. */
+static int mark_first(struct graph *g, struct err *e)
+{
+    bool *seen = mem_new((size_t)g->n_params, sizeof *seen, e);
+
+    if (!seen)
+        return -1;
+    for (int i = g->n_nodes - 1; i >= 0; i--) {
+        struct node *n = &g->nodes[i];
+        for (int k = 0; k < n->n_param; k++) {
+            n->param_first[k] = n->param_grad[k] && !seen[n->param[k]];
+            if (n->param_grad[k])
+                seen[n->param[k]] = true;
+        }
+    }
+    free(seen);
+    return 0;
+}
+
 /* ---- times of use */
 
 static void use(int *first, int *last, int time)
@@ -217,7 +236,7 @@ int plan_make(struct graph *g, const struct pass *p, size_t *n_floats, struct er
         goto done;
     if (p->opt->train) {
         mark_wanted(g, p);
-        if (mark_order(g, e) < 0)
+        if (mark_order(g, e) < 0 || mark_first(g, e) < 0)
             goto done;
     }
     times(g, p);
