@@ -17,8 +17,8 @@
 
 /* ================================ rewriting ================================ */
 
-/* Sets as the inside of a bracket class. \s is White_Space (pcre2's own adds U+180E); \w is what
- * Oniguruma takes, which has the superscripts and fractions of Latin-1 too. */
+/* Sets as the inside of a bracket class. \s is White_Space (pcre2's own adds U+180E); \w takes the
+ * superscripts and fractions of Latin-1 too, but for Oniguruma not inside of brackets. */
 #define SET_SPACE                                                                      \
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
     "\\x{202f}\\x{205f}\\x{3000}"
@@ -26,10 +26,11 @@
     "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}"   \
     "\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}" \
     "\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
-#define SET_WORD                                                            \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}" \
+#define SET_WORD_IN                     \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" \
     "\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
-#define SET_HEX "0-9a-fA-F"
+#define SET_WORD SET_WORD_IN "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+#define SET_HEX  "0-9a-fA-F"
 
 struct rewriter {
     const char *re;
@@ -111,7 +112,7 @@ static int rewrite_escape(struct rewriter *w, bool in_class)
         return malformed(w, at, "a backslash at the end");
     char c = w->re[at + 1];
     const char *set = c == 's' || c == 'S'   ? SET_SPACE
-                      : c == 'w' || c == 'W' ? SET_WORD
+                      : c == 'w' || c == 'W' ? (in_class ? SET_WORD_IN : SET_WORD)
                       : c == 'h' || c == 'H' ? SET_HEX
                                              : NULL;
     if (set) {
@@ -344,18 +345,18 @@ struct regex_code {
 };
 
 /* Long known, by category: of two bytes, three and four; where a category has none of that length,
- * the nearest of its kind. */
+ * the nearest of its kind. Of scripts that patterns do not ask for, but see add_stand_in(). */
 static const uint32_t shown_as[][3] = {
-    [UNI_CN] = {0x378, 0xfdd0, 0x1fffe},  [UNI_LU] = {0xc0, 0x1e00, 0x10400},
-    [UNI_LL] = {0xdf, 0x1e01, 0x10428},   [UNI_LT] = {0x1c5, 0x1f88, 0x10400},
-    [UNI_LM] = {0x2b0, 0x1d2c, 0x16b40},  [UNI_LO] = {0x5d0, 0x4e00, 0x20000},
-    [UNI_MN] = {0x300, 0x1ab0, 0x1d167},  [UNI_MC] = {0x903, 0x903, 0x1d165},
-    [UNI_ME] = {0x488, 0x20dd, 0x1d167},  [UNI_ND] = {0x660, 0xff10, 0x104a0},
-    [UNI_NL] = {0x16ee, 0x2160, 0x10140}, [UNI_NO] = {0xb2, 0x2070, 0x10107},
+    [UNI_CN] = {0x378, 0xfdd0, 0x1fffe},  [UNI_LU] = {0x531, 0x2c00, 0x10400},
+    [UNI_LL] = {0x561, 0x2c30, 0x10428},  [UNI_LT] = {0x1c5, 0x1f88, 0x10400},
+    [UNI_LM] = {0x559, 0xa4f8, 0x16b40},  [UNI_LO] = {0x7ca, 0xa840, 0x10a00},
+    [UNI_MN] = {0x7eb, 0xa8c4, 0x10a01},  [UNI_MC] = {0x903, 0xa8b4, 0x11000},
+    [UNI_ME] = {0x488, 0x20dd, 0x10a01},  [UNI_ND] = {0x7c0, 0xa8d0, 0x104a0},
+    [UNI_NL] = {0x16ee, 0x16ee, 0x10140}, [UNI_NO] = {0xb2, 0x2cfd, 0x10107},
     [UNI_PC] = {0x203f, 0x203f, 0x10100}, [UNI_PD] = {0x58a, 0x2010, 0x10ead},
     [UNI_PS] = {0x2045, 0x2045, 0x10100}, [UNI_PE] = {0x2046, 0x2046, 0x10100},
     [UNI_PI] = {0xab, 0x2018, 0x10100},   [UNI_PF] = {0xbb, 0x2019, 0x10100},
-    [UNI_PO] = {0xa7, 0x2016, 0x10100},   [UNI_SM] = {0xac, 0x2044, 0x1d6c1},
+    [UNI_PO] = {0x7f7, 0xa874, 0x10a50},  [UNI_SM] = {0xac, 0x2044, 0x1d6c1},
     [UNI_SC] = {0xa3, 0x20ac, 0x1e2ff},   [UNI_SK] = {0xa8, 0x309b, 0x1f3fb},
     [UNI_SO] = {0xa6, 0x2100, 0x1f600},   [UNI_CF] = {0xad, 0x200b, 0x1d173},
 };
@@ -367,6 +368,8 @@ static int add_stand_in(struct regex_code *c, uint32_t cp, struct err *e)
                                                                : cp < 0x10000 ? 1
                                                                               : 2]
                                                : 0;
+    if (cat == UNI_LO && cp >= 0x20000)
+        shown = 0x20000; /* Han */
     if (!shown)
         return 0;
     struct stand_in *last = c->n ? &c->v[c->n - 1] : NULL;

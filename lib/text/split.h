@@ -64,7 +64,8 @@ int split_add_name(struct split *s, const char *name, struct err *e);
 int split_add_rule(struct split *s, const struct split_rule *r, struct err *e);
 /* A pattern as it stands in tokenizer.json files, in Oniguruma's syntax: matches are pieces, and so
  * is what lies between them. A published one becomes a state machine. What pcre2 cannot express
- * with the same meaning is refused. */
+ * with the same meaning is refused; one thing is not told apart: (?i) there takes "ss" for U+00DF
+ * and the like, here one character folds to one. */
 int split_add_regex(struct split *s, const char *re, size_t n, struct err *e);
 /* The rule of a published pattern: true and *r, or false. */
 bool split_recognise(const char *re, size_t n, struct split_rule *r);

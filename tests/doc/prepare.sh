@@ -62,11 +62,8 @@ cat >tiny.json <<'END'
 }
 END
 
-if have bpe-train; then
-    bpe-train -q -s 512 -o tok.json corpus.jsonl
-else
-    cp "$TOP/tests/files/good-tokenizer-cl100k.json" tok.json
-fi
+have bpe-train || exit 0
+bpe-train -q -s 512 -o tok.json corpus.jsonl
 have tokenize || exit 0
 for name in corpus a b; do
     tokenize -q -t tok.json -o $name.tok $name.jsonl

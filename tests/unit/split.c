@@ -260,6 +260,13 @@ static void patterns_of_users(void)
     is_str(cut_by("[^\\S\\n]", "a \nb"), "a| |\nb", "\\S inside of brackets");
     is_str(cut_by("\\p{Lm}", "a\360\236\200\260b"), "a|\360\236\200\260|b",
            "categories are those of Unicode 16 whatever pcre2 has");
+    is_str(cut_by("\\w+", "a\302\262-\342\223\220"), "a\302\262|-|\342\223\220",
+           "\\w takes superscripts");
+    is_str(cut_by("[\\w]+", "a\302\262-\342\223\220"), "a|\302\262-|\342\223\220",
+           "but not inside of brackets");
+    is_str(cut_by("\\p{Han}+", "a\344\270\255\360\262\216\257b"),
+           "a|\344\270\255\360\262\216\257|b", "new ideographs are ideographs");
+    is_str(cut_by("\\bin\\b", "in inn in"), "in| inn |in", "borders of words");
     is_str(cut_by("[a-c]{,2}d", "abcd"), "a|bcd", "{,n}");
     is_like(cut_by("[a-z&&[^b]]", "abc"), "&&", "intersections are refused");
     is_like(cut_by("(a", "abc"), "parenthesis", "an open group is refused");
