@@ -1,9 +1,11 @@
 /*
  * Input from a file or stdin ("-" or NULL), gzip undone by its magic (multi-member files too).
- * A truncated or corrupt gzip stream is an error with its position; garbage after the last
- * member is too. zstd, xz, bzip2, zip and parquet are recognised by their magic and refused with
- * the pipe that converts them ("zstd -dc FILE | ..."). A directory, a missing file and a file
- * without permission are errors that name it. Interrupted reads go on.
+ * A truncated or corrupt gzip stream is an error with its position in the compressed bytes, after
+ * what came before it has been given out; garbage after the last member is too. zstd, xz, bzip2,
+ * lz4, zip and parquet are recognised by their magic and refused with the pipe that converts them
+ * ("zstd -dc FILE | ..."): at once for a regular file, at the first read for others, since opening
+ * never waits. A directory, a missing file and a file without permission are errors that name it.
+ * Interrupted reads go on; an error stays.
  *
  *     struct in *in = in_open(path, 0, e);
  *     while ((n = in_read(in, p, cap, e)) > 0) ...        0 = end, -1 = error

@@ -1,8 +1,8 @@
 /*
  * Output that appears whole or not at all: written to a temporary file beside the target, then
- * flushed, fsynced, renamed, and the directory fsynced. "-" or NULL is stdout, which is written
- * through and checked. Existing targets are replaced, keeping their permission bits; a target that
- * is not a regular file (/dev/null, a fifo) is opened and written directly.
+ * flushed, fsynced, renamed, and the directory fsynced. "-", NULL and /dev/stdout are stdout, which
+ * is written through and checked. Existing targets are replaced, keeping their permission bits; a
+ * target that is not a regular file (/dev/null, a fifo) is opened and written directly.
  *
  *     struct out *o = out_open(path, 0, e);
  *     out_write(o, p, n, e) ...

@@ -153,4 +153,40 @@ for fault in write:ENOSPC write:short fsync:EIO rename:EACCES close:EIO open:EMF
     [ $n -gt "$(at_least dir "$fault")" ] || bad="$bad; came only $((n - 1)) times"
     is "$bad" '' "directory: $fault, $((n - 1)) times"
 done
+
+# A command as its user has it: the same, with its input read and its rejects written.
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "{\"text\":\"line %d of the mill\"}\n", i % 15000
+    print "no record" }' >in.jsonl
+mkdir rejects
+dedup --on-error skip --rejected rejects/want -o want in.jsonl 2>said || fail "dedup fails: $(cat said)"
+for fault in write:ENOSPC write:short fsync:EIO rename:EIO close:EIO open:EMFILE read:EIO read:short; do
+    bad='' n=1
+    while :; do
+        rm -rf here rejects/got
+        mkdir here
+        cp old here/x
+        injected "${fault%:*}" $n "${fault#*:}" dedup --on-error skip --rejected rejects/got \
+            -o here/x in.jsonl
+        [ $hit = yes ] || break
+        [ "$(ls -A here)" = x ] || bad="$bad; $n: leaves $(ls -A here)"
+        [ -z "$(find rejects -name '.*.tmp')" ] || bad="$bad; $n: leaves a temporary of the rejects"
+        if [ "$status" -eq 0 ]; then
+            cmp -s here/x want && cmp -s rejects/got rejects/want || bad="$bad; $n: lost something"
+        elif [ "$status" -eq 1 ]; then
+            [ "$(printf '%s\n' "$err" | grep -c '^dedup: ')" -eq 1 ] || bad="$bad; $n: says '$err'"
+            # what follows the rename of the one file may fail when it is there already
+            cmp -s here/x old || cmp -s here/x want || bad="$bad; $n: a broken file"
+            [ ! -e rejects/got ] || cmp -s rejects/got rejects/want || bad="$bad; $n: broken rejects"
+        else
+            bad="$bad; $n: exit status $status"
+        fi
+        case $fault:$status in
+        *:short:1 | write:ENOSPC:0 | rename:EIO:0 | read:EIO:0) bad="$bad; $n: exit status $status" ;;
+        esac
+        n=$((n + 1))
+        [ $n -lt 60 ] || break
+    done
+    [ $n -gt 1 ] || bad="$bad; never came"
+    is "$bad" '' "dedup: $fault, $((n - 1)) times"
+done
 done_testing
