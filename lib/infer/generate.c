@@ -89,6 +89,12 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
     }
     for (int i = 0; o->ignore_eos && i < g->n_eos; i++)
         sampler_bar(&g->sampler, g->eos[i]);
+    /* a head may have rows beyond the tokenizer's ids */
+    for (uint32_t id = 0; g->tok && !o->ids_only && id < (uint32_t)c->vocab_size; id++) {
+        size_t len;
+        if (!tokenizer_bytes(g->tok, id, &len))
+            sampler_bar(&g->sampler, id);
+    }
     return g;
 }
 
