@@ -116,6 +116,8 @@ shard shuffle --mem 3M -o s2.tok big.tok
 same s1.tok s2.tok 'the order does not depend on the memory'
 shard shuffle -o s2.tok big.tok
 same s1.tok s2.tok 'nor on whether temporary files are needed'
+is "$(shard export --ids s1.tok | sort | cksum)" "$(shard export --ids big.tok | sort | cksum)" \
+    'and all documents are whole'
 shard shuffle --mem 1M -o w1.tok "$GOOD-weights.tok" b1.tok
 shard shuffle -o w2.tok "$GOOD-weights.tok" b1.tok
 same w1.tok w2.tok 'weights are shuffled along'
@@ -180,6 +182,7 @@ shard mix 1:ones.tok 1:twos.tok --json -o m.tok 2>report
 like "$(cat report)" '"file":"ones.tok","share":0.5,"drawn_share":0.49[0-9]*|0.5[0-9]*' 'as JSON too'
 like "$(cat report)" '"n_docs":1000,"n_tokens":2000,"n_again":0,"all_docs":1000' \
     'it stops at the end of the first'
+is "$(shard export --ids m.tok | head -n 1)" '1 1 1' 'of equals the first named comes first'
 # after any number of documents each share is right to within a document
 ok perl -e '
     my ($a, $b) = (0, 0);

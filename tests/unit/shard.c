@@ -253,6 +253,51 @@ static void test_shapes(void)
     }
 }
 
+/* Whether every block's columns are within the 1048576 bytes that shard(5) names. */
+static bool blocks_fit(const char *path, size_t unit)
+{
+    static unsigned char bytes[4 << 20];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    bool fit = n >= 128 && n < sizeof bytes;
+    if (f)
+        fclose(f);
+    for (size_t at = 128; fit && at + 64 <= n; at += 64 + (le32_get(bytes + at + 8) + 63) / 64 * 64)
+        fit = le32_get(bytes + at + 16) * 4 + le32_get(bytes + at + 20) * unit <= 1 << 20;
+    return fit;
+}
+
+/* Documents that end a few bytes before a block is full, and what comes behind them. */
+static void test_borders(void)
+{
+    static const size_t behind[] = {1, 0, 0, 2, 0};
+    const char *a = scratch_path("a.tok");
+    for (size_t left = 0; left < 24; left++) {
+        struct err e = {0};
+        struct shard_head h = {.vocab_size = left & 1 ? 50000 : 70000,
+                               .bos = -1,
+                               .eos = -1,
+                               .pad = -1,
+                               .provenance = "",
+                               .has_weights = left & 2};
+        size_t unit = (left & 1 ? 2 : 4) + (left & 2 ? 1 : 0), n = ((1 << 20) - 4 - left) / unit;
+        struct shard_out *o = shard_create(a, &h, 0, &e);
+        int rc = shard_put(o, ids, NULL, n, &e);
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++)
+            rc |= shard_put(o, ids, NULL, behind[i], &e);
+        rc |= shard_commit(o, NULL, &e);
+        struct shard_doc d;
+        struct shard_in *s = shard_open(a, &e);
+        bool same = s && shard_next(s, &d, &e) > 0 && d.n == n && !memcmp(d.ids, ids, n * 4);
+        for (size_t i = 0; same && i < sizeof behind / sizeof *behind; i++)
+            same = shard_next(s, &d, &e) > 0 && d.n == behind[i];
+        same = same && shard_next(s, &d, &e) == 0;
+        same = same && blocks_fit(a, unit);
+        ok(rc == 0 && same, "%zu bytes left in a block: %s", left, e.msg);
+        shard_close(s);
+    }
+}
+
 /* Truncation anywhere is seen, and what came before it is given out. */
 static void test_truncation(void)
 {
@@ -475,6 +520,7 @@ int main(void)
     test_bad();
     test_values();
     test_shapes();
+    test_borders();
     test_truncation();
     test_errors();
     test_tokenizer();
