@@ -323,7 +323,8 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
               struct err *e)
 {
-    struct err why = {0};
+    struct err why; /* not zeroed as a whole: it is a KiB, for each record */
+    err_clear(&why);
     struct doc before = *rec;
     *replaced = false;
     buf_clear(scratch);
