@@ -16,15 +16,19 @@ enum {
     ALIGN = 16, /* of results */
 };
 
+/* A record as small as may be: what struct doc says of it, with the place of its bytes. */
 struct item {
-    struct doc doc;
-    size_t at; /* of its bytes in bytes, or in fixed where they were repaired */
-    bool skipped, replaced;
+    size_t at, len;  /* in bytes, or in fixed where they were repaired */
+    size_t text_len; /* once parsed */
+    uint64_t line;
+    const char *file;
+    bool has_raw, parsed, skipped, replaced;
 };
 
 struct batch {
     struct item *item;
     size_t n, cap;
+    uint64_t first_number; /* records are numbered on from here */
     struct buf bytes, fixed, more;
     unsigned char *result; /* a pointer to more before each one */
     size_t result_cap;
@@ -106,12 +110,21 @@ static int add_record(struct batch *b, const struct doc *rec, struct err *e)
 {
     const char *s = rec->raw ? rec->raw : rec->text;
     size_t n = rec->raw ? rec->raw_len : rec->len;
-    if (mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0)
+    struct buf *to = &b->bytes;
+    if ((b->n == b->cap && mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0) ||
+        (to->cap - to->len <= n + SLACK && buf_reserve(to, n + SLACK, e) < 0))
         return -1;
-    b->item[b->n] = (struct item){.doc = *rec, .at = b->bytes.len};
-    if (buf_add(&b->bytes, s, n, e) < 0 || buf_reserve(&b->bytes, SLACK, e) < 0)
-        return -1;
-    b->n++;
+    if (b->n == 0)
+        b->first_number = rec->number;
+    b->item[b->n++] = (struct item){
+        .at = to->len,
+        .len = n,
+        .line = rec->line,
+        .file = rec->file,
+        .has_raw = rec->raw != NULL,
+    };
+    memcpy(to->s + to->len, s, n);
+    to->len += n;
     return 0;
 }
 
@@ -122,7 +135,8 @@ static int read_batch(void *user, void *batch, struct err *e)
     batch_clear(b);
     while (!w->ended && b->bytes.len < BATCH_BYTES && b->n < BATCH_DOCS) {
         struct doc rec;
-        struct err why = {0};
+        struct err why; /* cleared by hand: 1 KiB of zeros a record would cost more than the rest */
+        err_clear(&why);
         int r = docs_next_raw(w->docs, &rec, &why);
         if (r > 0)
             r = add_record(b, &rec, &why) < 0 ? -1 : 1;
@@ -135,23 +149,31 @@ static int read_batch(void *user, void *batch, struct err *e)
     return b->n > 0 || b->failed;
 }
 
-static void set_place(struct item *it, const char *bytes)
+/* The record as it was read or, once it was repaired and kept, as it is now. */
+static struct doc doc_of(const struct batch *b, size_t i)
 {
-    if (it->doc.raw)
-        it->doc.raw = bytes + it->at;
-    else
-        it->doc.text = bytes + it->at;
+    const struct item *it = &b->item[i];
+    const char *s = (it->replaced ? b->fixed.s : b->bytes.s) + it->at;
+    struct doc doc = {
+        .len = it->text_len, .file = it->file, .line = it->line, .number = b->first_number + i};
+    if (it->has_raw) {
+        doc.raw = s;
+        doc.raw_len = it->len;
+    } else {
+        doc.text = s;
+        if (!it->parsed)
+            doc.len = it->len;
+    }
+    return doc;
 }
 
 /* Keeps the repaired bytes of a record: scratch is overwritten by the next one. */
 static int keep_fixed(struct batch *b, struct item *it, const struct doc *parsed, struct err *e)
 {
-    const char *s = parsed->raw ? parsed->raw : parsed->text;
-    size_t n = parsed->raw ? parsed->raw_len : parsed->len;
     it->at = b->fixed.len;
+    it->len = parsed->raw ? parsed->raw_len : parsed->len;
     it->replaced = true;
-    it->doc.raw_len = parsed->raw_len;
-    return buf_add(&b->fixed, s, n, e);
+    return buf_add(&b->fixed, parsed->raw ? parsed->raw : parsed->text, it->len, e);
 }
 
 /* Parses one record and works on it. */
@@ -159,13 +181,13 @@ static int work_item(struct flow *w, struct batch *b, size_t i, int thread, stru
 {
     struct item *it = &b->item[i];
     bool replaced;
-    set_place(it, b->bytes.s);
-    struct doc doc = it->doc;
+    struct doc doc = doc_of(b, i);
     int r = doc_parse(w->opt, &doc, &w->scratch[thread], &replaced, e);
     it->skipped = r == 0;
     if (r <= 0)
         return r;
-    it->doc.len = doc.len;
+    it->parsed = true;
+    it->text_len = doc.len;
     if (replaced && keep_fixed(b, it, &doc, e) < 0)
         return -1;
     return w->f->work ? w->f->work(w->user, &doc, thread, result_of(w, b, i), e) : 0;
@@ -187,7 +209,8 @@ static int work_batch(void *user, void *batch, int thread, struct err *e)
     for (size_t i = 0; i < b->n && n_bytes; i++)
         memcpy((char *)result_of(w, b, i) - ALIGN, &more, sizeof more);
     for (size_t i = 0; i < b->n; i++) {
-        struct err why = {0};
+        struct err why;
+        err_clear(&why);
         if (work_item(w, b, i, thread, &why) < 0)
             fail_later(b, i, &why);
     }
@@ -201,18 +224,17 @@ static int write_batch(void *user, void *batch, struct err *e)
     struct flow *w = user;
     struct batch *b = batch;
     for (size_t i = 0; i < b->n; i++) {
-        struct item *it = &b->item[i];
+        const struct item *it = &b->item[i];
+        struct doc doc = doc_of(b, i);
         if (w->f->ahead && i + AHEAD < b->n)
             w->f->ahead(w->user, result_of(w, b, i + AHEAD));
         if (it->skipped) {
-            if (docs_reject(w->docs, &it->doc, e) < 0)
+            if (docs_reject(w->docs, &doc, e) < 0)
                 return -1;
             continue;
         }
-        if (it->replaced)
-            set_place(it, b->fixed.s);
-        docs_accept(w->docs, &it->doc, it->replaced);
-        if (w->f->put && w->f->put(w->user, &it->doc, result_of(w, b, i), e) < 0)
+        docs_accept(w->docs, &doc, it->replaced);
+        if (w->f->put && w->f->put(w->user, &doc, result_of(w, b, i), e) < 0)
             return -1;
     }
     if (b->failed) {
