@@ -76,8 +76,8 @@ struct ops {
     void (*clamp)(float *y, const float *x, float limit, size_t n);  /* to [-limit, limit] */
     void (*exp)(float *y, const float *x, size_t n);                 /* 0 where that is denormal */
     void (*softcap)(float *y, const float *x, float cap, size_t n);  /* cap·tanh(x / cap) */
-    void (*softcap_grad)(float *dx, const float *y, const float *dy, float cap,
-                         size_t n); /* from the output: dy·(1 - (y/cap)²) */
+    /* from the output: dx = dy·(1 - (y/cap)²) */
+    void (*softcap_grad)(float *dx, const float *y, const float *dy, float cap, size_t n);
     void (*act)(enum act_kind a, float *y, const float *x, size_t n);
     void (*act_grad)(enum act_kind a, float *dx, const float *x, const float *dy, size_t n);
     /* y = act(g)·u, and dg, du from dy; dg and du may overlap g and u exactly */
@@ -97,10 +97,9 @@ struct ops {
     /* y[r][0..d) (+)= scale · table[index[r]][0..d); embedding, position embedding */
     void (*gather)(float *y, int ldy, const float *table, int ldt, const uint32_t *index, int d,
                    float scale, bool add, int n_rows);
+    /* w or b NULL: 1, 0. mean (unused if rms) and rstd may be NULL. y may overlap x exactly. */
     void (*norm)(const struct norm *s, float *y, int ldy, const float *x, int ldx, const float *w,
-                 const float *b, float *mean, float *rstd,
-                 int n_rows); /* w or b NULL: 1, 0. mean (unused if rms), rstd: may be NULL.
-                                 y may overlap x exactly */
+                 const float *b, float *mean, float *rstd, int n_rows);
     /* dx (+)= the gradient, dw[d] += and db[d] += this tile's share (each may be NULL): give each
      * tile of OPS_SUM_ROWS rows zeroed vectors of its own and add these up by sum_rows.
      * dx may overlap dy exactly. */
@@ -126,8 +125,8 @@ struct ops {
     /* dx = weight[r]·(exp(x - lse) - [target]); rows not scored get 0. dx may overlap x exactly. */
     void (*xent_grad)(float *dx, int lddx, const float *x, int ldx, int n, const float *lse,
                       const uint32_t *target, const float *weight, int n_rows);
-    void (*softmax)(float *y, int ldy, const float *x, int ldx, int n,
-                    int n_rows); /* y may overlap x exactly */
+    /* y may overlap x exactly */
+    void (*softmax)(float *y, int ldy, const float *x, int ldx, int n, int n_rows);
 
     /* ---- parameters */
     void (*adamw)(const struct adamw *a, float *w, float *m, float *v, const float *g, size_t n);
