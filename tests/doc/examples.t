@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the EXAMPLES of every manual, each page in a copy of the directory that prepare.sh fills: every
-# line that begins with "$ ", as mandoc shows it, must exit 0. A line that ends in a backslash goes on
-# in the next; lines without "$ " are output, and not compared.
+# Runs the EXAMPLES of every manual, and all of the tutorial, each page in a copy of the directory that
+# prepare.sh fills: every line that begins with "$ ", as mandoc shows it, must exit 0. A line that ends in
+# a backslash goes on in the next; lines without "$ " are output, and not compared.
 
 . "${0%/*}/../lib.sh"
 need_command mandoc perl gzip
@@ -10,17 +10,17 @@ mkdir prepared
 (cd prepared && sh "$TOP/tests/doc/prepare.sh") >prepare.log 2>&1
 tap_line $? "the directory of the examples is prepared" || diag "$(cat prepare.log)"
 
-# The commands of the page's EXAMPLES, one a line.
+# The commands of the page's EXAMPLES (or of all its sections), one a line.
 examples() {
-    mandoc -Tutf8 -Owidth=400 "$1" | perl -CSD -ne '
+    mandoc -Tutf8 -Owidth=400 "$1" | perl -CSD -sne '
         s/.\x08//g;
-        if (/^([A-Z][A-Z ]+)$/) { $in = $1 eq "EXAMPLES"; $more = 0; }
+        if (/^([A-Z][A-Z ]+)$/) { $in = $all || $1 eq "EXAMPLES"; $more = 0; }
         next unless $in;
         next unless $more || s/^\s+\$ //;
         s/^\s+//;
         chomp;
         $more = s/\s*\\$/ /;
-        print $_, $more ? "" : "\n";'
+        print $_, $more ? "" : "\n";' -- -all="$2"
 }
 
 # The first word of a command line that has a manual but no program in this build.
@@ -35,7 +35,8 @@ lacking() {
 
 for page in "$TOP"/man/man*/*.[1-9]; do
     name=${page##*/}
-    examples "$page" >lines
+    case $name in *tutorial*) whole=1 ;; *) whole=0 ;; esac
+    examples "$page" $whole >lines
     [ -s lines ] || continue
     rm -rf dir
     cp -R prepared dir
