@@ -351,8 +351,39 @@ static void test_slots(void)
     model_free(m);
 }
 
+/* Neither T x T scores nor all logits are ever held: memory grows with the tokens, and by less than
+ * either would take. */
+static void test_memory(void)
+{
+    struct err e = {0};
+    struct config c;
+    struct exec_bytes b[2];
+    struct exec_opt o = {.max_seq = 1, .train = true, .n_threads = 2, .gemm = GEMM_REF};
+
+    if (config_load(&c, "llama-110m", &e) < 0)
+        bail_out(e.msg);
+    for (int i = 0; i < 2; i++) {
+        o.max_tok = 16384 << i;
+        if (exec_plan_bytes(&c, &o, &b[i], &e) < 0)
+            bail_out(e.msg);
+    }
+    double ratio = (double)b[1].activations / (double)b[0].activations;
+    ok(ratio < 2.02, "twice the context takes %.3f times the memory", ratio);
+    /* by its nodes' outputs: 2 norms, qkv, o, 2 sums, gate and up, their product; log-sum-exp */
+    double kept = 12. * 4 * (9. * 768 + 3 * 2048 + 12) * 32768;
+    ok((double)b[1].activations < 1.25 * kept, "no more than is kept for backward: %.3f of it",
+       (double)b[1].activations / kept);
+    o.train = false;
+    if (exec_plan_bytes(&c, &o, &b[0], &e) < 0)
+        bail_out(e.msg);
+    ok((double)b[0].activations < .25 * kept, "without backward values make room: %.3f of it",
+       (double)b[0].activations / kept);
+    config_release(&c);
+}
+
 int main(void)
 {
+    test_memory();
     test_chunks();
     for (size_t i = 0; i < ARRAY_LEN(test_configs); i++) {
         test_frozen(test_configs[i]);

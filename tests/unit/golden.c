@@ -34,7 +34,7 @@ static void *whole_file(const char *dir, const char *name, size_t n_bytes)
     return p;
 }
 
-static struct exec *new_exec(const struct golden *g)
+static struct exec *new_exec(const struct golden *g, enum gemm_dtype dtype)
 {
     struct exec_opt o = {.max_tok = N_ALL,
                          .max_seq = N_SEQ,
@@ -42,6 +42,7 @@ static struct exec *new_exec(const struct golden *g)
                          .slot_tok = N_TOK,
                          .train = true,
                          .gemm = g->gemm,
+                         .dtype = dtype,
                          .n_threads = 2};
     return test_exec(g->m, o);
 }
@@ -319,6 +320,22 @@ done:
     free(got);
 }
 
+/* Inputs of the products rounded to bf16: another loss, but nearly the same. */
+static void check_bf16(const struct golden *g, const uint32_t *ids)
+{
+    char *text = whole_file(g->dir, "loss.txt", 0);
+    double loss = 0, want = text ? strtod(text, NULL) : 0;
+    struct exec *x = new_exec(g, GEMM_BF16);
+
+    if (train_pass(x, ids, &loss))
+        ok(fabs(loss - want) < 5e-3 * want && fabs(loss - want) > 1e-6 * want,
+           "%s: in bf16 the loss is %.9g, near %.9g", g->name, loss, want);
+    else
+        fail("%s: loss in bf16", g->name);
+    free(text);
+    exec_free(x);
+}
+
 static void check_model(const char *dir, const char *name, enum gemm_backend gemm)
 {
     struct err e = {0};
@@ -334,11 +351,12 @@ static void check_model(const char *dir, const char *name, enum gemm_backend gem
         return;
     }
     ids = whole_file(dir, "input.u32", sizeof(uint32_t) * N_ALL);
-    x = new_exec(&g);
+    x = new_exec(&g, GEMM_F32);
     check_logits(&g, x, ids);
     check_loss(&g, x, ids);
     check_grads(&g, x);
     check_greedy(&g, x);
+    check_bf16(&g, ids);
     check_adamw(&g, x);
     free(ids);
     exec_free(x);
