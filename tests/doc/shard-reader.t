@@ -31,12 +31,12 @@ for file in "$TOP"/tests/files/bad-*.tok; do
     is "$status" 1 "${file##*/} is refused: $(printf '%s' "$err" | sed 's/.*: at/at/')"
 done
 
-perl -e 'srand 3; print join(" ", map { int rand 1e6 } 1 .. rand 300), "\n" for 1 .. 5000' >wide.txt
-perl -e 'srand 4; print join(" ", map { int rand 256 } 1 .. rand 300), "\n" for 1 .. 4000' >narrow.txt
-perl -e 'print join(" ", map { $_ * 7919 % 60000 } 1 .. 700000), "\n\n\n5\n"' >long.txt
+perl -e 'srand 3; print join(" ", map { int rand 1e6 } 1 .. rand 300), "\n" for 1 .. 900' >wide.txt
+perl -e 'srand 4; print join(" ", map { int rand 256 } 1 .. rand 300), "\n" for 1 .. 900' >narrow.txt
+perl -e 'print join(" ", map { $_ * 7919 % 60000 } 1 .. 270000), "\n\n\n5\n"' >long.txt
 shard import --ids -o wide.tok wide.txt
 shard import --ids --vocab-size 256 --eos 0 -z -o narrow.tok narrow.txt
-shard import --ids --vocab-size 60000 -o long.tok long.txt
+shard import --ids -o long.tok long.txt
 cat wide.tok narrow.tok wide.tok >segments.tok
 shard shuffle -z -o shuffled.tok "$TOP/tests/files/good-weights.tok" narrow.tok
 for name in wide narrow long segments shuffled; do
