@@ -313,7 +313,7 @@ static int run(struct dedup *d, struct err *e)
     if (read_all(d, "dedup", true, e) < 0)
         return -1;
     prog_talk(d->prog, "the table of %zu hashes takes %zu bytes", d->seen.n,
-              d->seen.n_slots * d->seen.width * sizeof *d->seen.slot);
+              d->seen.n_slots * d->seen.width * sizeof(uint64_t));
     return commit(d, e);
 }
 

@@ -7,21 +7,30 @@
 #include "base/bug.h"
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "base/sys.h"
 
-enum { FIRST_SLOTS = 64, OVERFLOW_SLOTS = 64, MAX_VALUES = 2 };
+enum { FIRST_SLOTS = 64, OVERFLOW_SLOTS = 64, SEG_BYTES = 2 << 20 };
 
 void exact_init(struct exact *x, unsigned n_values)
 {
-    if (n_values > MAX_VALUES)
+    if (n_values > 2)
         BUG("%u values", n_values);
     memset(x, 0, sizeof *x);
-    x->width = 2 + n_values;
+    x->width = n_values ? 4 : 2;
+    x->seg_shift = n_values ? 16 : 17;
 }
 
 void exact_release(struct exact *x)
 {
-    free(x->slot);
+    for (size_t i = 0; i < x->n_seg; i++)
+        sys_pages_free(x->seg[i], SEG_BYTES);
+    free(x->seg);
     memset(x, 0, sizeof *x);
+}
+
+static ALWAYS_INLINE uint64_t *slot_at(const struct exact *x, size_t i)
+{
+    return x->seg[i >> x->seg_shift] + (i & (((size_t)1 << x->seg_shift) - 1)) * x->width;
 }
 
 /* floor(hi * n / 2^64): grows with hi, so that the order by hash is the order by place. */
@@ -42,53 +51,64 @@ static bool is_before(const uint64_t *s, uint64_t hi, uint64_t lo)
     return s[0] < hi || (s[0] == hi && s[1] < lo);
 }
 
+static void copy_slot(const struct exact *x, size_t to, size_t from)
+{
+    memcpy(slot_at(x, to), slot_at(x, from), x->width * sizeof(uint64_t));
+}
+
+static void clear_slots(const struct exact *x, size_t from, size_t to)
+{
+    for (; from < to; from++)
+        memset(slot_at(x, from), 0, x->width * sizeof(uint64_t));
+}
+
 /* All entries to the end of the array, in order, without gaps. */
 static void move_up(struct exact *x, size_t n_old)
 {
-    size_t to = x->n_slots, w = x->width;
+    size_t to = x->n_slots;
     for (size_t i = n_old; i-- > 0;) {
-        if (is_empty(x->slot + i * w))
+        if (is_empty(slot_at(x, i)))
             continue;
         to--;
         if (to != i)
-            memcpy(x->slot + to * w, x->slot + i * w, w * sizeof *x->slot);
+            copy_slot(x, to, i);
     }
 }
 
 /* The entries at the end of the array to their places. False: they do not fit into the overflow. */
 static bool move_home(struct exact *x)
 {
-    size_t w = x->width, from = x->n_slots - x->n, next = 0;
+    size_t from = x->n_slots - x->n, next = 0;
     for (; from < x->n_slots; from++) {
-        size_t to = home_of(x->slot[from * w], x->n_homes);
+        size_t to = home_of(slot_at(x, from)[0], x->n_homes);
         if (to < next)
             to = next;
         if (to > from) {
-            memset(x->slot + next * w, 0, (from - next) * w * sizeof *x->slot);
+            clear_slots(x, next, from);
             return false;
         }
-        memset(x->slot + next * w, 0, (to - next) * w * sizeof *x->slot);
+        clear_slots(x, next, to);
         if (to != from)
-            memcpy(x->slot + to * w, x->slot + from * w, w * sizeof *x->slot);
+            copy_slot(x, to, from);
         next = to + 1;
     }
-    memset(x->slot + next * w, 0, (x->n_slots - next) * w * sizeof *x->slot);
+    clear_slots(x, next, x->n_slots);
     return true;
 }
 
-/* To as many slots, or more where the overflow does not hold what falls into it. The array is one
- * block and realloc moves pages where it cannot extend it, so there is never a second copy of a
- * large one. */
+/* To as many slots, or more where the overflow does not hold what falls into it. */
 static int resize(struct exact *x, size_t n_slots, struct err *e)
 {
     do {
-        size_t n_bytes, n_old = x->n_slots;
-        if (size_mul(n_slots, x->width * sizeof *x->slot, &n_bytes, "table of documents", e) < 0)
+        size_t n_old = x->n_slots, n_seg = ((n_slots - 1) >> x->seg_shift) + 1;
+        if (mem_grow(&x->seg, &x->seg_cap, n_seg, sizeof *x->seg, e) < 0)
             return -1;
-        uint64_t *slot = realloc(x->slot, n_bytes);
-        if (!slot)
-            return err_nomem(e, "the table of documents", n_bytes);
-        x->slot = slot;
+        while (x->n_seg < n_seg) {
+            x->seg[x->n_seg] = sys_pages(SEG_BYTES, e);
+            if (!x->seg[x->n_seg])
+                return -1;
+            x->n_seg++;
+        }
         x->n_slots = n_slots;
         move_up(x, n_old);
         n_slots += OVERFLOW_SLOTS + (n_slots - x->n_homes) / 2;
@@ -96,13 +116,10 @@ static int resize(struct exact *x, size_t n_slots, struct err *e)
     return 0;
 }
 
-/* The fewer bytes an entry has, the more empty slots it may be given. */
+/* The smaller an entry, the more empty slots it may be given. */
 static int grow_homes(struct exact *x, struct err *e)
 {
-    static const struct {
-        double load, step;
-    } by_values[MAX_VALUES + 1] = {{0.60, 0.5}, {0.75, 0.25}, {0.89, 0.125}};
-    double load = by_values[x->width - 2].load, step = by_values[x->width - 2].step;
+    double load = x->width == 2 ? 0.6 : 0.89, step = x->width == 2 ? 0.5 : 0.125;
     size_t more = (size_t)((double)x->n_homes * step);
     size_t overflow = x->n_slots ? x->n_slots - x->n_homes : OVERFLOW_SLOTS;
     x->n_homes += more > FIRST_SLOTS ? more : FIRST_SLOTS;
@@ -118,22 +135,33 @@ static int grow_overflow(struct exact *x, struct err *e)
 void exact_prefetch(const struct exact *x, struct hash128 h)
 {
     if (x->n)
-        PREFETCH(x->slot + home_of(h.hi, x->n_homes) * x->width);
+        PREFETCH(slot_at(x, home_of(h.hi, x->n_homes)));
 }
 
 /* The first slot at or behind h's home that is empty or not before h. */
 static size_t seek(const struct exact *x, uint64_t hi, uint64_t lo)
 {
-    size_t i = home_of(hi, x->n_homes), w = x->width;
-    while (i < x->n_slots && !is_empty(x->slot + i * w) && is_before(x->slot + i * w, hi, lo))
+    size_t i = home_of(hi, x->n_homes);
+    while (i < x->n_slots && !is_empty(slot_at(x, i)) && is_before(slot_at(x, i), hi, lo))
         i++;
     return i;
+}
+
+/* Moves the slots [at, end) on by one. */
+static void make_gap(struct exact *x, size_t at, size_t end)
+{
+    size_t slot_bytes = x->width * sizeof(uint64_t);
+    if (at >> x->seg_shift == end >> x->seg_shift) {
+        memmove(slot_at(x, at) + x->width, slot_at(x, at), (end - at) * slot_bytes);
+        return;
+    }
+    for (size_t i = end; i > at; i--)
+        copy_slot(x, i, i - 1);
 }
 
 uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e)
 {
     uint64_t hi = h.hi, lo = h.lo;
-    size_t w = x->width;
     if (!(hi | lo))
         lo = 1; /* 0, 0 marks an empty slot */
     if (x->n >= x->n_max && grow_homes(x, e) < 0)
@@ -141,16 +169,16 @@ uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *
 
     for (;;) {
         size_t at = seek(x, hi, lo), end = at;
-        uint64_t *s = x->slot + at * w;
-        if (at < x->n_slots && s[0] == hi && s[1] == lo) {
+        uint64_t *s = at < x->n_slots ? slot_at(x, at) : NULL;
+        if (s && s[0] == hi && s[1] == lo) {
             *added = false;
             return s + 2;
         }
-        while (end < x->n_slots && !is_empty(x->slot + end * w))
+        while (end < x->n_slots && !is_empty(slot_at(x, end)))
             end++;
         if (end < x->n_slots) {
-            memmove(s + w, s, (end - at) * w * sizeof *s);
-            memset(s, 0, w * sizeof *s);
+            make_gap(x, at, end);
+            memset(s, 0, x->width * sizeof *s);
             s[0] = hi;
             s[1] = lo;
             x->n++;
@@ -168,6 +196,8 @@ uint64_t *exact_get(const struct exact *x, struct hash128 h)
         return NULL;
     uint64_t hi = h.hi, lo = h.hi | h.lo ? h.lo : 1;
     size_t at = seek(x, hi, lo);
-    uint64_t *s = x->slot + at * x->width;
-    return at < x->n_slots && s[0] == hi && s[1] == lo ? s + 2 : NULL;
+    if (at == x->n_slots)
+        return NULL;
+    uint64_t *s = slot_at(x, at);
+    return s[0] == hi && s[1] == lo ? s + 2 : NULL;
 }

@@ -3,9 +3,9 @@
  *
  * Entries lie in one array in the order of their hashes, each at or shortly behind the place that
  * its hash's high word is proportional to (ordered linear probing, Amble & Knuth 1974). So the
- * array can grow where it stands, in small steps, and never needs a copy of itself. An entry takes
- * 16 bytes and 8 a value, divided by the load: at most 41 bytes with up to 2 values, once there
- * are some thousands.
+ * array can grow where it stands, in small steps, and never needs a copy of itself; it consists of
+ * segments of one huge page each. An entry takes 16 bytes without a value, else 32, divided by the
+ * load: at most 41 bytes, once there are some thousands.
  *
  *     struct exact x;
  *     exact_init(&x, 1);
@@ -24,12 +24,13 @@
 #include "quern/err.h"
 
 struct exact {
-    uint64_t *slot; /* n_slots entries of width words: hash high, hash low, values */
-    size_t n_slots; /* as allocated */
+    uint64_t **seg; /* slots are 2 or 4 words: hash high, hash low, values */
+    size_t n_seg, seg_cap;
+    size_t n_slots;
     size_t n_homes; /* hashes point at the first n_homes slots; the rest takes the overflow */
     size_t n;       /* entries */
     size_t n_max;   /* entries at which homes are added */
-    unsigned width;
+    unsigned width, seg_shift; /* words of a slot; 2 to this power slots are a segment */
 };
 
 void exact_init(struct exact *x, unsigned n_values);

@@ -8,8 +8,8 @@
 #include "base/pool.h"
 
 enum {
-    BATCH_BYTES = 128 << 10, /* a batch is closed when it holds as much, or so many records */
-    BATCH_DOCS = 1024,
+    BATCH_BYTES = 256 << 10, /* a batch is closed when it holds as much, or so many records */
+    BATCH_DOCS = 2048,
     KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
     SLACK = 64,            /* readable bytes behind a text */
     AHEAD = 8,

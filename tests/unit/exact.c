@@ -153,7 +153,7 @@ int main(void)
     against_sorted(1, 0, draw_any, "one");
     against_sorted(100000, 0, draw_any, "many");
     against_sorted(100000, 1, draw_any, "many with a value");
-    against_sorted(50000, 2, draw_any, "many with two");
+    against_sorted(300000, 2, draw_any, "many with two");
     against_sorted(1000, 1, draw_few, "few");
     against_sorted(5000, 1, draw_last, "at the end");
     against_sorted(5000, 1, draw_one_home, "one home");
