@@ -119,7 +119,7 @@ static void use_grad(struct graph *g, int value, int time)
     use(&s->grad_first, &s->grad_last, time);
 }
 
-static void times(struct graph *g, const struct pass *p)
+static void times(struct graph *g)
 {
     int end = 2 * g->n_nodes - 1;
 
@@ -154,8 +154,6 @@ static void times(struct graph *g, const struct pass *p)
         if (i == g->head && n->in_grad[0]) /* it makes its gradient while going forward */
             use_grad(g, n->in[0], i);
     }
-    if (p->opt->train && p->opt->embed_grad)
-        use_grad(g, g->embedded, end);
 }
 
 /* ---- places */
@@ -239,7 +237,7 @@ int plan_make(struct graph *g, const struct pass *p, size_t *n_floats, struct er
         if (mark_order(g, e) < 0 || mark_first(g, e) < 0)
             goto done;
     }
-    times(g, p);
+    times(g);
     collect(&l, g, p);
     *n_floats = place(l.v, l.n, placed);
     rc = 0;

@@ -76,6 +76,11 @@ static void test_chunks(void)
     float *want = copy(exec_grads(x), n_elem);
     exec_zero_grads(x);
     ok(max_abs(exec_grads(x), n_elem) == 0, "gradients are zeroed");
+    train(x, &t.b, NULL);
+    exec_zero_grads(x);
+    train(x, &t.b, NULL);
+    is_mem(exec_grads(x), want, n_elem * sizeof *want, "a pass after that begins anew");
+    exec_zero_grads(x);
     for (int side = 0; side < 2; side++) {
         for (int i = 0; i < N_TOK; i++)
             weight[i] = (i % 3 == 0) == side;
@@ -167,17 +172,66 @@ static void test_poison(const char *json)
     model_free(m);
 }
 
-/* A difference quotient of the loss along a random direction against the gradient. */
+/* The difference quotient of the loss along a random direction, of one tensor or (NULL) all,
+ * against the gradient. */
+static void check_slope(struct model *m, struct exec *x, const struct batch *b, const char *tensor,
+                        const char *name)
+{
+    size_t n_elem = model_n_elem(m);
+    float *w = model_weights(m), *was = copy(w, n_elem), *dir = calloc(n_elem, sizeof *dir);
+    double slope = 0, squares = 0, loss[2];
+    struct rng r;
+
+    exec_zero_grads(x);
+    train(x, b, NULL);
+    rng_init(&r, 9, RNG_TEST, 0);
+    for (int i = 0; i < model_n_params(m); i++)
+        for (size_t k = 0; k < model_param(m, i)->n; k++) {
+            size_t at = model_param(m, i)->at + k;
+            if (tensor && strcmp(model_param(m, i)->name, tensor) != 0)
+                continue;
+            dir[at] = rng_normal(&r);
+            slope += (double)dir[at] * (double)exec_grads(x)[at] / .02;
+            squares += pow((double)exec_grads(x)[at] / .02, 2);
+        }
+    for (int side = 0; side < 2; side++) {
+        for (size_t i = 0; i < n_elem; i++)
+            w[i] = was[i] + (side ? 3e-4f : -3e-4f) * dir[i];
+        exec_weights_changed(x);
+        loss[side] = train(x, b, NULL);
+    }
+    memcpy(w, was, n_elem * sizeof *w);
+    exec_weights_changed(x);
+    double quotient = (loss[1] - loss[0]) / 6e-4;
+    ok(fabs(quotient - slope) < 5e-3 * sqrt(squares),
+       "%s: along a direction of %s the loss changes by %g, by its gradient %g", name,
+       tensor ? tensor : "all", quotient, slope);
+    free(was);
+    free(dir);
+}
+
+static void test_slopes(const char *json)
+{
+    struct model *m = test_model(json, 6);
+    struct exec_opt o = {.max_tok = N_TOK, .max_seq = 3, .n_threads = 2, .train = true};
+    struct test_batch t;
+
+    o.gemm = GEMM_REF;
+    struct exec *x = test_exec(m, o);
+    test_batch_new(&t, three, 3, NULL, (uint32_t)model_config(m)->vocab_size, 5);
+    check_slope(m, x, &t.b, NULL, model_config(m)->model_type);
+    check_slope(m, x, &t.b, "embed.weight", model_config(m)->model_type);
+    test_batch_free(&t);
+    exec_free(x);
+    model_free(m);
+}
+
 static void test_dropout(void)
 {
     struct model *m = test_model(test_configs[0], 6);
     struct config *c = (struct config *)model_config(m);
     struct exec_opt o = {.max_tok = N_TOK, .max_seq = 3, .n_threads = 2, .train = true};
     struct test_batch t;
-    size_t n_elem = model_n_elem(m);
-    float *w = model_weights(m), *was = copy(w, n_elem), *dir = calloc(n_elem, sizeof *dir);
-    double slope = 0, loss[2];
-    struct rng r;
 
     c->dropout_attn = c->dropout_embd = c->dropout_resid = .2;
     o.gemm = GEMM_REF;
@@ -187,28 +241,37 @@ static void test_dropout(void)
     test_batch_new(&t, three, 3, NULL, (uint32_t)c->vocab_size, 5);
     double with = train(x, &t.b, NULL), without = train(plain, &t.b, NULL);
     ok(fabs(with - without) > 1e-3 * without, "dropout changes the loss, %g and %g", with, without);
-    rng_init(&r, 9, RNG_TEST, 0);
-    for (int i = 0; i < model_n_params(m); i++)
-        for (size_t k = 0; k < model_param(m, i)->n; k++) {
-            size_t at = model_param(m, i)->at + k;
-            dir[at] = rng_normal(&r);
-            slope += (double)dir[at] * (double)exec_grads(x)[at] / .02;
-        }
-    for (int side = 0; side < 2; side++) {
-        for (size_t i = 0; i < n_elem; i++)
-            w[i] = was[i] + (side ? 3e-4f : -3e-4f) * dir[i];
-        exec_weights_changed(x);
-        loss[side] = train(x, &t.b, NULL);
-    }
-    double quotient = (loss[1] - loss[0]) / 6e-4;
-    ok(fabs(quotient - slope) < 2e-3 * fabs(slope),
-       "with dropout the loss changes by %g along a direction, by its gradient %g", quotient,
-       slope);
-    free(was);
-    free(dir);
+    check_slope(m, x, &t.b, NULL, "with dropout");
     test_batch_free(&t);
     exec_free(x);
     exec_free(plain);
+    model_free(m);
+}
+
+/* Two layers with a window of 9: what a token says reaches 16 tokens further, and no more. */
+static void test_window(void)
+{
+    struct err e = {0};
+    struct model *m = test_model(test_configs[2], 6);
+    struct exec_opt o = {.max_tok = N_TOK, .max_seq = 1, .n_threads = 2};
+    struct test_batch t;
+    float was[77], is[77];
+    int n = 30;
+
+    o.gemm = GEMM_REF;
+    struct exec *x = test_exec(m, o);
+    test_batch_new(&t, &n, 1, NULL, 77, 5);
+    for (int32_t row = 18; row <= 19; row++) {
+        for (int k = 0; k < 2; k++) {
+            t.ids[2] = k ? 5 : 6;
+            if (exec_logits(x, &t.b, &row, 1, k ? was : is, &e) < 0)
+                bail_out(e.msg);
+        }
+        ok((memcmp(was, is, sizeof is) == 0) == (row == 19), "a window of 9: %d tokens further on",
+           (int)row - 2);
+    }
+    test_batch_free(&t);
+    exec_free(x);
     model_free(m);
 }
 
@@ -388,7 +451,9 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(test_configs); i++) {
         test_frozen(test_configs[i]);
         test_poison(test_configs[i]);
+        test_slopes(test_configs[i]);
     }
+    test_window();
     test_dropout();
     test_refusals();
     test_slots();
