@@ -24,8 +24,8 @@ struct docs {
     struct docs_opt opt;
     char *const *operands; /* the caller's, or stdin's own list */
     int n, next;           /* next: index of the operand to be opened */
-    struct in *in;
-    const char *name; /* of the input at hand: the operand itself or "stdin" */
+    struct in *in, *first; /* first: docs_take_first */
+    const char *name;      /* of the input at hand: the operand itself or "stdin" */
     enum form form;
     uint64_t line, number;
     char *whole; /* the last whole file */
@@ -108,6 +108,11 @@ struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, s
     return d;
 }
 
+void docs_take_first(struct docs *d, struct in *in)
+{
+    d->first = in;
+}
+
 static void close_input(struct docs *d)
 {
     d->past_bytes += in_raw_offset(d->in);
@@ -124,7 +129,8 @@ static int open_input(struct docs *d, struct err *e)
     d->name = is_stdin(operand) ? "stdin" : operand;
     d->form = form_of(&d->opt, operand);
     d->line = 0;
-    d->in = in_open(operand, 0, e);
+    d->in = d->first ? d->first : in_open(operand, 0, e);
+    d->first = NULL;
     return d->in ? 1 : -1;
 }
 
@@ -409,6 +415,7 @@ void docs_abort(struct docs *d)
         return;
     out_abort(d->rejects);
     in_close(d->in);
+    in_close(d->first);
     free(d->whole);
     buf_release(&d->scratch);
     free(d);

@@ -90,7 +90,10 @@ struct docs_counts {
 };
 
 struct docs;
+struct in;
 struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e);
+/* The first operand, open already, of which nothing was taken; it is d's from now on. */
+void docs_take_first(struct docs *d, struct in *in);
 int docs_next(struct docs *d, struct doc *doc, struct err *e);
 /*
  * Reading without parsing, for pipelines that parse in several threads: docs_next_raw gives the

@@ -82,6 +82,10 @@ struct shard_doc {
 struct shard_in;
 /* Reads the header and the embedded tokenizer of the first segment. */
 struct shard_in *shard_open(const char *path, struct err *e);
+/* The same of an input that is open (lib/io/in.h) and of which nothing was taken; it is closed in
+ * any case. */
+struct in;
+struct shard_in *shard_open_in(struct in *in, struct err *e);
 const struct shard_head *shard_head(const struct shard_in *s); /* of the first segment */
 int shard_next(struct shard_in *s, struct shard_doc *d, struct err *e);
 /* The same in pieces of at most a block (2 Mi tokens; 512 Ki as written here), for documents

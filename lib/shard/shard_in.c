@@ -592,18 +592,26 @@ int shard_next_piece(struct shard_in *s, struct shard_doc *d, struct err *e)
 
 /* ---- the handle */
 
-struct shard_in *shard_open(const char *path, struct err *e)
+struct shard_in *shard_open_in(struct in *in, struct err *e)
 {
     struct shard_in *s = mem_new(1, sizeof *s, e);
-    if (!s)
+    if (!s) {
+        in_close(in);
         return NULL;
+    }
     shard_fold_init(&s->fold);
-    s->in = in_open(path, IN_RAW, e);
-    if (!s->in || next_segment(s, e) < 0) {
+    s->in = in;
+    if (next_segment(s, e) < 0) {
         shard_close(s);
         return NULL;
     }
     return s;
+}
+
+struct shard_in *shard_open(const char *path, struct err *e)
+{
+    struct in *in = in_open(path, IN_RAW, e);
+    return in ? shard_open_in(in, e) : NULL;
 }
 
 const struct shard_head *shard_head(const struct shard_in *s)
