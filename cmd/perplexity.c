@@ -2,8 +2,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/num.h"
 #include "base/prog.h"
+#include "base/signals.h"
 #include "base/sys.h"
 #include "eval/perplexity.h"
 #include "io/docs.h"
@@ -92,38 +94,83 @@ static void show(const struct ppl_sum *s, const char *signature)
     printf("%-16s %s\n", "signature", signature);
 }
 
-static int read_texts(struct ppl *p, char **paths, int n, struct err *e)
+/* Texts; in is the first one, open already. */
+static int read_texts(struct ppl *p, struct in *in, char **paths, int n, struct err *e)
 {
     struct doc doc;
     struct docs *d = docs_open(paths, n, &docs, e);
-    int r = d ? 1 : -1;
+    int r = -1;
 
-    while (r > 0 && (r = docs_next(d, &doc, e)) > 0)
-        if (ppl_text(p, doc.text, doc.len, e) < 0)
-            r = -1;
-    int rc = docs_close(d, NULL, r < 0 ? NULL : e);
-    return r < 0 ? -1 : rc;
+    if (d)
+        docs_take_first(d, in);
+    else
+        in_close(in);
+    while (d && (r = docs_next(d, &doc, e)) > 0)
+        if ((r = ppl_text(p, doc.text, doc.len, e)) < 0)
+            break;
+    if (r == 0)
+        return docs_close(d, NULL, e);
+    docs_abort(d);
+    return -1;
+}
+
+static int read_shard(struct ppl *p, struct in *in, struct err *e)
+{
+    struct shard_in *s = shard_open_in(in, e);
+    int rc = s ? ppl_shard(p, s, e) : -1;
+
+    shard_close(s);
+    return rc;
 }
 
 /* Shards are known by their magic, whatever they are called. 1, 0, or -1. */
-static int is_shard(const char *path, struct err *e)
+static int is_shard(struct in *in, struct err *e)
 {
     const unsigned char *p;
-    struct in *in = in_open(path, 0, e);
-    long n = in ? in_peek(in, &p, 8, e) : -1;
-    int yes = n < 0 ? -1 : n == 8 && memcmp(p, "\x89TOK\r\n\x1a\n", 8) == 0;
+    long n = in_peek(in, &p, 8, e);
 
+    return n < 0 ? -1 : n == 8 && memcmp(p, "\x89TOK\r\n\x1a\n", 8) == 0;
+}
+
+/* Whether a later operand is text that can be read together with those before it: not so where
+ * looking would take the bytes away. */
+static bool is_text_file(const char *path)
+{
+    struct stat st;
+
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    struct in *in = in_open(path, 0, NULL);
+    bool text = in && is_shard(in, NULL) == 0;
     in_close(in);
-    return yes;
+    return text;
 }
 
 static int read_inputs(struct ppl *p, char **paths, int n, struct err *e)
 {
-    if (n == 0)
-        return read_texts(p, paths, 0, e);
-    for (int i = 0; i < n; i++) {
-        int shard = strcmp(paths[i], "-") == 0 ? 0 : is_shard(paths[i], e);
-        if (shard < 0 || (shard ? ppl_shard(p, paths[i], e) : read_texts(p, paths + i, 1, e)) < 0)
+    static char dash[] = "-";
+    char *only[] = {dash};
+    int n_texts = 0, end;
+
+    if (n == 0) {
+        paths = only;
+        n = 1;
+    }
+    for (int i = 0; i < n; i = end) {
+        struct in *in = in_open(paths[i], 0, e);
+        int shard = in ? is_shard(in, e) : -1;
+        end = i + 1;
+        if (shard < 0) {
+            in_close(in);
+            return -1;
+        }
+        while (!shard && end < n && is_text_file(paths[end]))
+            end++;
+        if (!shard && n_texts++ && docs.rejected) {
+            in_close(in);
+            return err_usage(e, "--rejected: the texts must stand together, not between shards");
+        }
+        if ((shard ? read_shard(p, in, e) : read_texts(p, in, paths + i, end - i, e)) < 0)
             return -1;
     }
     return 0;
@@ -145,6 +192,7 @@ static int run(struct prog *prog, struct err *e)
         gemm_backend_check((enum gemm_backend)gemm, (enum gemm_dtype)dtype, e) < 0 ||
         modeldir_open(&d, model, 0, e) < 0)
         return -1;
+    sig_cleanup();
     if (per_document && (!(rows = out_open(per_document, 0, e)) ||
                          out_printf(rows, e, "document\ttokens\tbytes\twords\tnats\n") < 0))
         goto out;

@@ -143,36 +143,30 @@ static int measure(struct ppl *p, struct ppl_doc *doc, struct err *e)
     return 0;
 }
 
-int ppl_shard(struct ppl *p, const char *path, struct err *e)
+int ppl_shard(struct ppl *p, struct shard_in *s, struct err *e)
 {
-    struct shard_in *s = shard_open(path, e);
     uint32_t n_vocab = (uint32_t)model_config(p->d->m)->vocab_size;
     struct shard_doc d;
-    int r = -1;
+    int r;
 
-    if (!s)
-        return -1;
     if (modeldir_accepts(p->d, shard_head(s), shard_name(s), e) < 0)
-        goto out;
+        return -1;
     while ((r = shard_next(s, &d, e)) > 0) {
         struct ppl_doc doc = {0};
         r = -1;
         if (begin_ids(p, d.n, e) < 0)
             break;
         for (size_t i = 0; i < d.n; i++)
-            if (d.ids[i] >= n_vocab) {
-                err_set(e, "%s: id %" PRIu32 " is not below the model's vocabulary of %" PRIu32,
-                        shard_name(s), d.ids[i], n_vocab);
-                goto out;
-            }
+            if (d.ids[i] >= n_vocab)
+                return err_set(e,
+                               "%s: id %" PRIu32 " is not below the model's vocabulary of %" PRIu32,
+                               shard_name(s), d.ids[i], n_vocab);
         if (d.n)
             memcpy(p->ids.v + 1, d.ids, d.n * sizeof *d.ids);
         p->ids.n = d.n + 1;
         if ((shard_has_fingerprint(shard_head(s)) && measure(p, &doc, e) < 0) || put(p, doc, e) < 0)
             break;
     }
-out:
-    shard_close(s);
     return r;
 }
 

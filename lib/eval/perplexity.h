@@ -8,7 +8,7 @@
  * bits_per_byte = -Σ log p / (bytes · ln 2), of the UTF-8 text.
  *
  *     struct ppl *p = ppl_new(&modeldir, &options, e);
- *     ppl_text(p, text, n, e) ...; ppl_shard(p, "x.tok", e) ...
+ *     ppl_text(p, text, n, e) ...; ppl_shard(p, shard, e) ...
  *     ppl_finish(p, &sum, e); ppl_free(p)
  */
 #ifndef EVAL_PERPLEXITY_H
@@ -40,8 +40,8 @@ struct ppl_options {
 struct ppl;
 struct ppl *ppl_new(struct modeldir *d, const struct ppl_options *o, struct err *e);
 int ppl_text(struct ppl *p, const char *text, size_t n,
-             struct err *e); /* 64 readable bytes behind */
-int ppl_shard(struct ppl *p, const char *path, struct err *e);
+             struct err *e);                                     /* 64 readable bytes behind */
+int ppl_shard(struct ppl *p, struct shard_in *s, struct err *e); /* the rest of it */
 int ppl_finish(struct ppl *p, struct ppl_sum *sum, struct err *e);
 /* One line that fixes what the figures depend on: version, tokenizer, context, stride, BOS, dtype.
  */
