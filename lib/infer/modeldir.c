@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/num.h"
 
 static bool has(const char *dir, const char *name)
 {
@@ -25,26 +26,42 @@ static bool is_model(const char *dir)
            (has(dir, "model.safetensors") || has(dir, "model.safetensors.index.json"));
 }
 
-/* The number of the newest checkpoint-N in dir, -1 if there is none. */
-static int64_t newest_checkpoint(const char *dir)
+/* The number of a checkpoint-N, -1 for another name. */
+static int64_t checkpoint_number(const char *name)
 {
     static const char stem[] = "checkpoint-";
-    int64_t newest = -1;
+    const char *digits = name + sizeof stem - 1;
+    int64_t n;
+
+    if (strncmp(name, stem, sizeof stem - 1) != 0 || digits[strspn(digits, "0123456789")] != '\0' ||
+        num_int(digits, 0, INT64_MAX, &n, NULL) < 0)
+        return -1;
+    return n;
+}
+
+/* The newest complete checkpoint-N in dir to out: 1, 0 if there is none, -1. */
+static int newest_checkpoint(const char *dir, struct buf *out, struct err *e)
+{
+    struct buf path = BUF_INIT;
+    int64_t newest = -1, n;
     struct dirent *d;
+    int rc = 0;
     DIR *h = opendir(dir);
 
-    while (h && (d = readdir(h))) {
-        char *end;
-        const char *digits = d->d_name + sizeof stem - 1;
-        if (strncmp(d->d_name, stem, sizeof stem - 1) != 0 || *digits < '0' || *digits > '9')
+    while (rc == 0 && h && (d = readdir(h))) {
+        if ((n = checkpoint_number(d->d_name)) <= newest)
             continue;
-        int64_t n = strtoll(digits, &end, 10);
-        if (*end == '\0' && n > newest)
+        buf_clear(&path);
+        if ((rc = buf_printf(&path, e, "%s/%s", dir, d->d_name)) == 0 && is_model(path.s)) {
             newest = n;
+            buf_clear(out);
+            rc = buf_puts(out, path.s, e);
+        }
     }
     if (h)
         closedir(h);
-    return newest;
+    buf_release(&path);
+    return rc < 0 ? -1 : newest >= 0;
 }
 
 int modeldir_find(const char *path, struct buf *out, struct err *e)
@@ -61,13 +78,9 @@ int modeldir_find(const char *path, struct buf *out, struct err *e)
                        path);
     if (is_model(path))
         return buf_puts(out, path, e);
-    int64_t step = newest_checkpoint(path);
-    if (step >= 0) {
-        if (buf_printf(out, e, "%s/checkpoint-%" PRId64, path, step) < 0)
-            return -1;
-        if (is_model(out->s))
-            return 0;
-    }
+    int found = newest_checkpoint(path, out, e);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     if (has(path, "run.json"))
         return err_set(e, "%s: a run that has no complete model yet", path);
     return err_set(e, "%s: no model: it lacks %s", path,
@@ -96,20 +109,34 @@ static int open_tokenizer(struct modeldir *d, int flags, struct err *e)
     return rc;
 }
 
-int modeldir_open(struct modeldir *d, const char *path, int flags, struct err *e)
+static int open_at(struct modeldir *d, const char *path, int flags, struct err *e)
 {
-    struct buf dir = BUF_INIT;
-
     *d = (struct modeldir){0};
-    if (modeldir_find(path, &dir, e) < 0) {
-        buf_release(&dir);
-        return -1;
-    }
-    if ((d->path = buf_take(&dir, e)) && (d->m = model_open(d->path, e)) &&
+    if ((d->path = mem_strdup(path, e)) && (d->m = model_open(d->path, e)) &&
         open_tokenizer(d, flags, e) == 0)
         return 0;
     modeldir_close(d);
     return -1;
+}
+
+int modeldir_open(struct modeldir *d, const char *path, int flags, struct err *e)
+{
+    struct buf dir = BUF_INIT, now = BUF_INIT;
+    int rc = modeldir_find(path, &dir, e);
+
+    if (rc == 0)
+        rc = open_at(d, dir.s, flags, e);
+    /* a run's checkpoint may give way to a newer one while it is being opened */
+    while (rc < 0 && dir.len && strcmp(dir.s, path) != 0 && modeldir_find(path, &now, NULL) == 0 &&
+           strcmp(now.s, dir.s) != 0) {
+        struct buf t = dir;
+        dir = now;
+        now = t;
+        rc = open_at(d, dir.s, flags, e);
+    }
+    buf_release(&dir);
+    buf_release(&now);
+    return rc;
 }
 
 void modeldir_close(struct modeldir *d)
