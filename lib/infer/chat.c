@@ -140,35 +140,58 @@ int chat_format_find(struct chat_format *f, const struct tokenizer *t, struct er
     return find_mark(t, im_start, &f->im_start, e) < 0 ? -1 : find_mark(t, im_end, &f->im_end, e);
 }
 
+static int is_foreign(const char *where, struct err *e)
+{
+    return err_set(e, "%s: only the ChatML template that sft writes is understood", where);
+}
+
+/* 1, 0 if there is no chat_template.jinja, -1. transformers writes the template there. */
+static int check_jinja(const char *dir, struct err *e)
+{
+    struct buf path = BUF_INIT;
+    struct in *in = NULL;
+    char *text = NULL;
+    size_t n;
+    int rc = buf_printf(&path, e, "%s/chat_template.jinja", dir);
+
+    if (rc == 0 && access(path.s, F_OK) == 0) {
+        rc = -1;
+        if ((in = in_open(path.s, 0, e)) && (text = in_all(in, (size_t)1 << 24, &n, e))) {
+            while (n > 0 && text[n - 1] == '\n')
+                n--;
+            if (n == sizeof chat_template - 1 && memcmp(text, chat_template, n) == 0)
+                rc = 1;
+            else
+                is_foreign(path.s, e);
+        }
+        in_close(in);
+    }
+    free(text);
+    buf_release(&path);
+    return rc;
+}
+
 int chat_format_check(const char *dir, struct err *e)
 {
     struct buf path = BUF_INIT;
     json_t *tree = NULL;
-    const char *text;
-    int rc = -1;
+    int rc = check_jinja(dir, e);
 
-    if (buf_printf(&path, e, "%s/chat_template.jinja", dir) < 0)
-        goto out;
-    if (access(path.s, F_OK) == 0) {
-        err_set(e, "%s: only the ChatML template that sft writes is understood", path.s);
-        goto out;
+    if (rc != 0)
+        return rc;
+    if (buf_printf(&path, e, "%s/tokenizer_config.json", dir) < 0) {
+        rc = -1;
+    } else if (access(path.s, F_OK) == 0) {
+        const json_t *t = NULL;
+        if (!(tree = jtree_load(path.s, e)))
+            rc = -1;
+        else
+            t = json_object_get(tree, "chat_template");
+        if (t && !json_is_null(t)) {
+            const char *text = json_string_value(t);
+            rc = text && strcmp(text, chat_template) == 0 ? 1 : is_foreign(path.s, e);
+        }
     }
-    buf_clear(&path);
-    if (buf_printf(&path, e, "%s/tokenizer_config.json", dir) < 0)
-        goto out;
-    if (access(path.s, F_OK) != 0) {
-        rc = 0;
-        goto out;
-    }
-    if (!(tree = jtree_load(path.s, e)))
-        goto out;
-    const json_t *t = json_object_get(tree, "chat_template");
-    text = json_string_value(t);
-    rc = !t || json_is_null(t) ? 0 : text && strcmp(text, chat_template) == 0;
-    if (rc == 0 && t && !json_is_null(t))
-        rc = err_set(e, "%s: chat_template: only the ChatML template that sft writes is understood",
-                     path.s);
-out:
     json_decref(tree);
     buf_release(&path);
     return rc;
@@ -213,7 +236,7 @@ static void mark_answers(const struct chat *c, const struct chat_format *f, cons
 
     memset(weights, 0, n);
     for (size_t i = 0; i < c->n && at < n; i++) {
-        const struct ids *h = &c->header;
+        const struct ids *h = &c->header; /* its first id is <|im_start|> */
         while (at < n && v[at] != f->im_start)
             at++;
         size_t from = ++at;
@@ -221,7 +244,7 @@ static void mark_answers(const struct chat *c, const struct chat_format *f, cons
             at++;
         if (!is_assistant(c, i))
             continue;
-        for (size_t k = 0; k < h->n && from < at && v[from] == h->v[k]; k++)
+        for (size_t k = 1; k < h->n && from < at && v[from] == h->v[k]; k++)
             from++;
         if (at < n)
             memset(weights + from, 255, at + 1 - from);
@@ -243,7 +266,8 @@ int chat_encode(struct chat *c, const struct chat_format *f, struct encoder *x, 
         return 0;
     buf_clear(&c->rendered);
     c->header.n = 0;
-    if (buf_puts(&c->rendered, header, e) < 0 || buf_reserve(&c->rendered, 64, e) < 0 ||
+    if (buf_puts(&c->rendered, im_start, e) < 0 || buf_puts(&c->rendered, header, e) < 0 ||
+        buf_reserve(&c->rendered, 64, e) < 0 ||
         encoder_run(x, c->rendered.s, c->rendered.len, 0, NULL, 0, &c->header, e) < 0 ||
         buf_reserve(weights, ids->n - before, e) < 0)
         return -1;
