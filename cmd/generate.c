@@ -67,16 +67,34 @@ static struct opt opts[] = {
 
 static void report(const struct prog *p, const struct prompts *w)
 {
-    char a[32], b[32];
+    char a[32];
 
     if (w->n_dropped)
         prog_note(p, "the context was full: its oldest half was dropped %" PRIu64 " time%s",
                   w->n_dropped, w->n_dropped == 1 ? "" : "s");
-    if (w->new_s > 0)
-        prog_talk(p, "%" PRIu64 " prompt tokens in %s, %" PRIu64 " new ones at %.1f a second",
-                  w->n_tokens_in, num_human_time(a, w->prompt_s), w->n_tokens_out,
+    if (w->n_skipped)
+        prog_note(p, "%" PRIu64 " record%s left out", w->n_skipped, w->n_skipped == 1 ? "" : "s");
+    prog_talk(p, "%" PRIu64 " prompt tokens and the first new one of each in %s", w->n_tokens_in,
+              num_human_time(a, w->prompt_s));
+    if (w->n_tokens_out > w->n && w->new_s > 0)
+        prog_talk(p, "%" PRIu64 " new tokens, %.1f a second", w->n_tokens_out,
                   (double)(w->n_tokens_out - w->n) / w->new_s);
-    (void)b;
+}
+
+static int check(const struct prog *p, struct err *e)
+{
+    if (!model)
+        return err_usage(e, "-m DIR is missing: the model");
+    if (prompt && p->n_operands)
+        return err_usage(e, "-p and FILE exclude each other");
+    if (chat && o.ids_only)
+        return err_usage(e, "--chat and --ids exclude each other");
+    if (o.ids_only && stops.n)
+        return err_usage(e, "--stop and --ids exclude each other");
+    for (size_t i = 0; i < stops.n; i++)
+        if (stops.v[i][0] == '\0')
+            return err_usage(e, "--stop: an empty text");
+    return 0;
 }
 
 static int run(struct prog *p, struct err *e)
@@ -86,16 +104,12 @@ static int run(struct prog *p, struct err *e)
     enum isa isa;
     int rc = -1;
 
-    if (!model)
-        return err_usage(e, "-m DIR is missing: the model");
-    if (prompt && p->n_operands)
-        return err_usage(e, "-p and FILE exclude each other");
-    if (chat && o.ids_only)
-        return err_usage(e, "--chat and --ids exclude each other");
+    if (check(p, e) < 0)
+        return -1;
     if (cpu_isa(&isa, e) < 0 || gemm_backend_check(o.gemm, o.dtype, e) < 0 ||
         modeldir_open(&d, model, o.ids_only ? 0 : MODELDIR_TOKENIZER, e) < 0)
         return -1;
-    sig_catch();
+    sig_cleanup();
     if ((w.g = generator_new(&d, &o, e)) && (w.out = out_open("-", 0, e))) {
         rc = prompt ? prompts_text(&w, prompt, strlen(prompt), e)
                     : prompts_docs(&w, p->operands, p->n_operands, &docs, e);
@@ -106,10 +120,6 @@ static int run(struct prog *p, struct err *e)
     }
     if (rc == 0)
         report(p, &w);
-    if (rc == 0 && sig_pending()) {
-        e->kind = ERR_SIGNAL;
-        rc = -1;
-    }
     generator_free(w.g);
     modeldir_close(&d);
     return rc;

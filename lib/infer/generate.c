@@ -22,9 +22,8 @@ struct generator {
     struct buf held; /* text that may be the beginning of a stop string */
     uint32_t eos[CONFIG_MAX_EOS + 8];
     int n_eos;
-    uint32_t *ids; /* what the model sees: [n_ctx] */
+    uint32_t *ids; /* what the model sees, and one that may come too much: [n_ctx + 1] */
     size_t n_ids, n_cached;
-    struct ids all; /* prompt and completion, for the penalty */
     int32_t *pos, *seq;
     float *logits;
 };
@@ -80,7 +79,7 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
     *g = (struct generator){.o = *o, .c = c, .tok = d->tok, .held = BUF_INIT};
     if (find_eos(g, d, e) < 0 || !(g->x = exec_new(d->m, &x, e)) ||
         sampler_init(&g->sampler, &o->sampler, (uint32_t)c->vocab_size, e) < 0 ||
-        !(g->ids = mem_new((size_t)n_ctx, sizeof *g->ids, e)) ||
+        !(g->ids = mem_new((size_t)n_ctx + 1, sizeof *g->ids, e)) ||
         !(g->pos = mem_new((size_t)max_tok, sizeof *g->pos, e)) ||
         !(g->seq = mem_new((size_t)max_tok, sizeof *g->seq, e)) ||
         !(g->logits = mem_new((size_t)c->vocab_size, sizeof *g->logits, e))) {
@@ -105,7 +104,6 @@ void generator_free(struct generator *g)
     exec_free(g->x);
     sampler_release(&g->sampler);
     buf_release(&g->held);
-    ids_release(&g->all);
     free(g->ids);
     free(g->pos);
     free(g->seq);
@@ -133,9 +131,23 @@ static int run_pass(struct generator *g, size_t from, int n, bool want, struct e
     return exec_logits(g->x, &b, &last, want ? 1 : 0, g->logits, e);
 }
 
-/* Logits behind the last id: of all ids again, or of those that the cache has not seen. */
-static int next_logits(struct generator *g, struct err *e)
+/* Makes room in a full context. */
+static int drop_oldest(struct generator *g, struct generated *out, struct err *e)
 {
+    size_t keep = (size_t)g->c->n_ctx / 2 + 1;
+
+    memmove(g->ids, g->ids + g->n_ids - keep, keep * sizeof *g->ids);
+    g->n_ids = keep;
+    g->n_cached = 0;
+    out->n_dropped++;
+    return g->o.no_cache ? 0 : exec_slot_reserve(g->x, 0, e);
+}
+
+/* Logits behind the last id: of all ids again, or of those that the cache has not seen. */
+static int next_logits(struct generator *g, struct generated *out, struct err *e)
+{
+    if (g->n_ids > (size_t)g->c->n_ctx && drop_oldest(g, out, e) < 0)
+        return -1;
     if (g->o.no_cache)
         return run_pass(g, 0, (int)g->n_ids, true, e);
     while (g->n_cached < g->n_ids) {
@@ -147,44 +159,35 @@ static int next_logits(struct generator *g, struct err *e)
     return 0;
 }
 
-/* Makes room in a full context. */
-static int drop_oldest(struct generator *g, struct err *e)
-{
-    size_t keep = g->n_ids / 2;
-
-    memmove(g->ids, g->ids + g->n_ids - keep, keep * sizeof *g->ids);
-    g->n_ids = keep;
-    g->n_cached = 0;
-    return g->o.no_cache ? 0 : exec_slot_reserve(g->x, 0, e);
-}
-
 static int push(struct generator *g, uint32_t id, struct generated *out, struct err *e)
 {
-    if (mem_grow(&g->all.v, &g->all.cap, g->all.n + 1, sizeof *g->all.v, e) < 0)
+    sampler_see(&g->sampler, id);
+    if (g->n_ids > (size_t)g->c->n_ctx && drop_oldest(g, out, e) < 0)
         return -1;
-    g->all.v[g->all.n++] = id;
-    if (g->n_ids == (size_t)g->c->n_ctx) {
-        if (drop_oldest(g, e) < 0)
-            return -1;
-        out->n_dropped++;
-    }
     g->ids[g->n_ids++] = id;
+    return 0;
+}
+
+int generator_check(const struct generator *g, const uint32_t *prompt, size_t n, struct err *e)
+{
+    if (n == 0)
+        return err_set(e, "an empty prompt, and the model has no token to begin with");
+    for (size_t i = 0; i < n; i++)
+        if (prompt[i] >= (uint32_t)g->c->vocab_size)
+            return err_set(e, "id %" PRIu32 " is not below the vocabulary's size %d", prompt[i],
+                           g->c->vocab_size);
     return 0;
 }
 
 static int take_prompt(struct generator *g, const uint32_t *prompt, size_t n, struct generated *out,
                        struct err *e)
 {
-    g->n_ids = g->n_cached = g->all.n = 0;
+    g->n_ids = g->n_cached = 0;
     if (!g->o.no_cache && exec_slot_reserve(g->x, 0, e) < 0)
         return -1;
-    for (size_t i = 0; i < n; i++) {
-        if (prompt[i] >= (uint32_t)g->c->vocab_size)
-            return err_set(e, "id %" PRIu32 " is not below the vocabulary's size %d", prompt[i],
-                           g->c->vocab_size);
+    for (size_t i = 0; i < n; i++)
         if (push(g, prompt[i], out, e) < 0)
             return -1;
-    }
     out->n_prompt = n;
     return 0;
 }
@@ -273,14 +276,14 @@ static int run_steps(struct generator *g, generate_sink *sink, void *user, struc
     out->end = GENERATE_LENGTH;
     for (int64_t i = 0; rc == 0 && (g->o.n_max < 0 || i < g->o.n_max); i++) {
         if (sig_pending()) {
-            out->end = GENERATE_SINK;
+            out->end = GENERATE_SIGNAL;
             break;
         }
         double from_s = sys_time();
-        if (next_logits(g, e) < 0)
+        uint32_t id;
+        if (next_logits(g, out, e) < 0 || sampler_next(&g->sampler, g->logits, &id, e) < 0)
             return -1;
         *(i == 0 ? &out->prompt_s : &out->new_s) += sys_time() - from_s;
-        uint32_t id = sampler_next(&g->sampler, g->logits, g->all.v, g->all.n);
         if (!g->o.ignore_eos && is_eos(g, id)) {
             out->end = GENERATE_EOS;
             break;
@@ -297,8 +300,8 @@ int generator_run(struct generator *g, const uint32_t *prompt, size_t n, uint64_
                   generate_sink *sink, void *user, struct generated *out, struct err *e)
 {
     *out = (struct generated){0};
-    if (n == 0)
-        return err_set(e, "an empty prompt, and the model has no token to begin with");
+    if (generator_check(g, prompt, n, e) < 0)
+        return -1;
     sampler_begin(&g->sampler, number);
     buf_clear(&g->held);
     if (!g->o.ids_only)

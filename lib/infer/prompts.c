@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "base/num.h"
+#include "base/utf8.h"
 #include "infer/chat.h"
+#include "io/jscan.h"
 
 struct work {
     struct prompts *p;
@@ -15,12 +16,14 @@ struct work {
     struct chat_format format;
     struct ids ids;
     struct buf text, padded; /* completion of a record; a prompt with readable bytes behind it */
-    bool collect;
+    struct buf repaired;     /* a record's text, or the record with its bytes replaced */
+    bool collect, any;       /* any: ids have gone out */
 };
 
 static int work_init(struct work *w, struct prompts *p, struct err *e)
 {
-    *w = (struct work){.p = p, .chat = CHAT_INIT, .text = BUF_INIT, .padded = BUF_INIT};
+    *w = (struct work){
+        .p = p, .chat = CHAT_INIT, .text = BUF_INIT, .padded = BUF_INIT, .repaired = BUF_INIT};
     if (p->ids)
         return 0;
     if (p->chat) {
@@ -43,6 +46,7 @@ static void work_release(struct work *w)
     ids_release(&w->ids);
     buf_release(&w->text);
     buf_release(&w->padded);
+    buf_release(&w->repaired);
 }
 
 /* ---- prompts to ids ---- */
@@ -55,30 +59,35 @@ static int push_id(struct ids *ids, uint32_t id, struct err *e)
     return 0;
 }
 
+static bool is_gap(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',';
+}
+
 static int parse_ids(struct work *w, const char *text, size_t n, struct err *e)
 {
     size_t at = 0;
 
-    while (at < n) {
-        char word[16];
-        size_t len = 0;
-        int64_t id;
-        while (at < n && strchr(" \t\r\n,", text[at]))
+    for (;;) {
+        while (at < n && is_gap(text[at]))
             at++;
-        while (at < n && !strchr(" \t\r\n,", text[at])) {
-            if (len + 1 == sizeof word)
-                return err_set(e, "--ids: a prompt is ids in decimal, separated by spaces");
-            word[len++] = text[at++];
+        if (at == n)
+            return 0;
+        uint64_t id = 0;
+        size_t from = at;
+        for (; at < n && text[at] >= '0' && text[at] <= '9' && id < UINT32_MAX; at++)
+            id = id * 10 + (uint64_t)(text[at] - '0');
+        if (at < n && !is_gap(text[at])) {
+            while (at < n && at - from < 20 && !is_gap(text[at]))
+                at++;
+            return err_set(e, "'%.*s' is no token id; --ids takes numbers separated by spaces",
+                           (int)(at - from), text + from);
         }
-        word[len] = '\0';
-        if (len == 0)
-            break;
-        if (num_int(word, 0, UINT32_MAX - 1, &id, e) < 0)
-            return err_prefix(e, "--ids: ");
+        if (id >= UINT32_MAX)
+            id = UINT32_MAX - 1; /* beyond any vocabulary */
         if (push_id(&w->ids, (uint32_t)id, e) < 0)
             return -1;
     }
-    return 0;
 }
 
 /* A text with what the tokenizer's post-processor puts before it; a model without one begins an
@@ -102,20 +111,22 @@ static int encode_text(struct work *w, const char *text, size_t n, struct err *e
     return encoder_run(w->x, w->padded.s, n, 0, NULL, 0, &w->ids, e);
 }
 
-static int encode_chat(struct work *w, const struct doc *doc, const char *text, size_t n,
-                       struct err *e)
+static int encode_chat(struct work *w, const char *text, size_t n, struct err *e)
 {
-    json_error_t why;
-    json_t *tree = doc && doc->raw ? json_loadb(doc->raw, doc->raw_len, 0, &why) : NULL;
-    int rc;
-
+    if (!text) /* a record's messages, which are there already */
+        return chat_encode(&w->chat, &w->format, w->x, true, &w->ids, NULL, e);
     chat_clear(&w->chat);
-    if (tree && (json_object_get(tree, "messages") || json_object_get(tree, "conversations")))
-        rc = chat_parse(&w->chat, tree, e);
-    else
-        rc = chat_add(&w->chat, "user", 4, text, n, e);
-    json_decref(tree);
-    return rc < 0 ? -1 : chat_encode(&w->chat, &w->format, w->x, true, &w->ids, NULL, e);
+    return chat_add(&w->chat, "user", 4, text, n, e) < 0
+               ? -1
+               : chat_encode(&w->chat, &w->format, w->x, true, &w->ids, NULL, e);
+}
+
+static int encode(struct work *w, const char *text, size_t n, struct err *e)
+{
+    w->ids.n = 0;
+    if (w->p->ids)
+        return parse_ids(w, text, n, e);
+    return w->p->chat ? encode_chat(w, text, n, e) : encode_text(w, text, n, e);
 }
 
 /* ---- completions ---- */
@@ -126,36 +137,34 @@ static int put(void *user, const char *text, size_t n, const uint32_t *id, struc
     char word[16];
 
     if (id) {
-        n = (size_t)snprintf(word, sizeof word, "%s%" PRIu32, w->text.len ? " " : "", *id);
+        n = (size_t)snprintf(word, sizeof word, "%s%" PRIu32, w->any ? " " : "", *id);
         text = word;
+        w->any = true;
     }
-    if (w->collect || id) {
-        if (buf_add(&w->text, text, n, e) < 0)
-            return -1;
-        if (w->collect)
-            return 0;
-    }
+    if (w->collect)
+        return buf_add(&w->text, text, n, e);
     if (out_write(w->p->out, text, n, e) < 0)
         return -1;
     return w->p->flush ? out_flush(w->p->out, e) : 0;
 }
 
-static int run(struct work *w, const struct doc *doc, const char *text, size_t n, struct err *e)
+/* Completes the prompt w->ids. */
+static int run(struct work *w, struct err *e)
 {
     struct prompts *p = w->p;
     struct generated g;
-    int rc;
 
-    w->ids.n = 0;
     buf_clear(&w->text);
-    if (p->ids)
-        rc = parse_ids(w, text, n, e);
-    else if (p->chat)
-        rc = encode_chat(w, doc, text, n, e);
-    else
-        rc = encode_text(w, text, n, e);
-    if (rc < 0 || generator_run(p->g, w->ids.v, w->ids.n, p->n, put, w, &g, e) < 0)
+    w->any = false;
+    if (generator_run(p->g, w->ids.v, w->ids.n, p->n, put, w, &g, e) < 0)
         return -1;
+    if (g.end == GENERATE_SIGNAL) {
+        if (!w->collect)
+            out_flush(p->out, NULL);
+        err_set(e, "stopped by a signal");
+        e->kind = ERR_SIGNAL;
+        return -1;
+    }
     p->n++;
     p->n_tokens_in += g.n_prompt;
     p->n_tokens_out += g.n_new;
@@ -165,16 +174,24 @@ static int run(struct work *w, const struct doc *doc, const char *text, size_t n
     return 0;
 }
 
+static int end_text(struct prompts *p, struct err *e)
+{
+    return out_write(p->out, "\n", 1, e) < 0 ? -1 : out_flush(p->out, e);
+}
+
 int prompts_text(struct prompts *p, const char *text, size_t n, struct err *e)
 {
     struct work w;
-    int rc = work_init(&w, p, e) < 0 || run(&w, NULL, text, n, e) < 0 ? -1 : 0;
+    int rc = work_init(&w, p, e) < 0 || encode(&w, text, n, e) < 0 || run(&w, e) < 0 ||
+                     end_text(p, e) < 0
+                 ? -1
+                 : 0;
 
-    if (rc == 0)
-        rc = out_write(p->out, "\n", 1, e);
     work_release(&w);
     return rc;
 }
+
+/* ---- records ---- */
 
 /* The record as it was, with "completion" as its last member. */
 static int put_record(struct work *w, const struct doc *doc, struct err *e)
@@ -192,10 +209,91 @@ static int put_record(struct work *w, const struct doc *doc, struct err *e)
     bool first = m > 0 && doc->raw[m - 1] == '{';
     if (buf_add(&b, doc->raw, n, e) == 0 &&
         buf_puts(&b, first ? "\"completion\": " : ", \"completion\": ", e) == 0 &&
-        buf_json_string(&b, w->text.s, w->text.len, e) == 0 && buf_puts(&b, "}\n", e) == 0)
-        rc = out_write(w->p->out, b.s, b.len, e);
+        buf_json_string(&b, w->text.s, w->text.len, e) == 0 && buf_puts(&b, "}\n", e) == 0 &&
+        out_write(w->p->out, b.s, b.len, e) == 0)
+        rc = out_flush(w->p->out, e);
     buf_release(&b);
     return rc;
+}
+
+/* A second member of that name would hide one of them from whoever reads the record. */
+static int check_completion(const struct doc *doc, struct err *e)
+{
+    struct jscan j;
+    bool taken = false;
+
+    jscan_init(&j, doc->raw, doc->raw_len);
+    if (jscan_next(&j) == JSCAN_OBJECT)
+        while (jscan_next(&j) == JSCAN_KEY) {
+            taken |= jscan_key_is(&j, "completion");
+            if (jscan_next(&j) < 0 || jscan_skip(&j) < 0)
+                break;
+        }
+    return taken ? err_set(e, "the record has a \"completion\" already; rename or remove it") : 0;
+}
+
+/* The messages of a record to w->chat: 1, 0 if it holds none, -1 and what is wrong with them. */
+static int find_messages(struct work *w, const struct doc *rec, struct err *e)
+{
+    json_error_t why;
+    json_t *tree = json_loadb(rec->raw, rec->raw_len, 0, &why);
+    int rc = 0;
+
+    chat_clear(&w->chat);
+    if (json_object_get(tree, "messages") || json_object_get(tree, "conversations"))
+        rc = chat_parse(&w->chat, tree, e) < 0 ? -1 : 1;
+    json_decref(tree);
+    return rc;
+}
+
+/* The prompt of a record to w->ids; -1 and why in e if it cannot be one. *doc becomes its text, or
+ * with bytes replaced the repaired record. */
+static int take_record(struct work *w, struct doc *doc, const struct docs_opt *o, bool *replaced,
+                       struct err *e)
+{
+    int messages = 0;
+
+    if (w->p->chat && doc->raw) {
+        if (o->on_error == ON_ERROR_REPLACE && utf8_valid(doc->raw, doc->raw_len) < doc->raw_len) {
+            if (utf8_replace(&w->repaired, doc->raw, doc->raw_len, e) < 0)
+                return -1;
+            *replaced = true;
+            doc->raw = w->repaired.s;
+            doc->raw_len = w->repaired.len;
+        }
+        messages = find_messages(w, doc, e);
+        if (messages < 0)
+            return err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line);
+    }
+    if (messages == 0 && doc_parse(o, doc, &w->repaired, replaced, e) <= 0)
+        return -1;
+    if ((doc->raw && check_completion(doc, e) < 0) ||
+        encode(w, messages ? NULL : doc->text, messages ? 0 : doc->len, e) < 0 ||
+        generator_check(w->p->g, w->ids.v, w->ids.n, e) < 0)
+        return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
+                         : err_prefix(e, "%s: ", doc->file);
+    return 0;
+}
+
+static int do_record(struct work *w, struct docs *d, const struct docs_opt *o, struct doc *doc,
+                     struct err *e)
+{
+    struct doc before = *doc;
+    struct err why = {0};
+    bool replaced = false;
+
+    if (take_record(w, doc, o, &replaced, &why) < 0) {
+        if (o->on_error == ON_ERROR_STOP || why.kind != ERR_FAIL) {
+            *e = why;
+            return -1;
+        }
+        return docs_reject(d, &before, e);
+    }
+    docs_accept(d, doc, replaced);
+    w->collect = doc->raw != NULL;
+    if (run(w, e) < 0)
+        return -1;
+    return doc->raw ? put_record(w, doc, e) : end_text(w->p, e);
 }
 
 int prompts_docs(struct prompts *p, char *const *operands, int n, const struct docs_opt *o,
@@ -204,22 +302,17 @@ int prompts_docs(struct prompts *p, char *const *operands, int n, const struct d
     struct work w;
     struct doc doc;
     struct docs *d = NULL;
+    struct docs_counts counts;
     int r = -1;
 
     if (work_init(&w, p, e) == 0 && (d = docs_open(operands, n, o, e)))
-        while ((r = docs_next(d, &doc, e)) > 0) {
-            w.collect = doc.raw != NULL;
-            if (run(&w, &doc, doc.text, doc.len, e) < 0) {
-                err_prefix(e, "%s:%" PRIu64 ": ", doc.file, doc.line);
-                r = -1;
+        while ((r = docs_next_raw(d, &doc, e)) > 0)
+            if ((r = do_record(&w, d, o, &doc, e)) < 0)
                 break;
-            }
-            if ((doc.raw ? put_record(&w, &doc, e) : out_write(p->out, "\n", 1, e)) < 0) {
-                r = -1;
-                break;
-            }
-        }
-    int rc = docs_close(d, NULL, r < 0 ? NULL : e);
+    if (r < 0)
+        docs_abort(d);
+    else if ((r = docs_close(d, &counts, e)) == 0)
+        p->n_skipped = counts.n_skipped;
     work_release(&w);
-    return r < 0 ? -1 : rc;
+    return r;
 }

@@ -17,12 +17,14 @@ struct prompts {
     bool chat;  /* prompts are what a user says, or records of conversations */
     bool flush; /* after every piece: someone is watching */
 
-    uint64_t n, n_tokens_in, n_tokens_out, n_dropped; /* counts */
+    uint64_t n, n_tokens_in, n_tokens_out, n_dropped, n_skipped; /* counts */
     double prompt_s, new_s;
 };
 /* One prompt as text; the completion and a newline go out. */
 int prompts_text(struct prompts *p, const char *text, size_t n, struct err *e);
-/* All of an input: JSONL records go out with "completion" added, texts as prompts_text. */
+/* All of an input: JSONL records go out with "completion" added, each as soon as it is done, texts
+ * as prompts_text. What cannot be a prompt is treated as o->on_error says; one whose completion a
+ * signal broke off is not written. */
 int prompts_docs(struct prompts *p, char *const *operands, int n, const struct docs_opt *o,
                  struct err *e);
 

@@ -1,13 +1,15 @@
 /*
  * Choosing the next token from logits. Order, as llama.cpp has it: repeat penalty, top-k, top-p,
- * min-p, temperature. Everything is computed in double from candidates sorted by falling logit
+ * min-p, temperature. Everything is computed in double from candidates in order of falling logit
  * (equal ones by rising id), so a draw is a function of logits, options, seed and the prompt's
- * number.
+ * number. At least one candidate is left by every cut. Only as many candidates are sorted as the
+ * cuts and the draw come to.
  *
  *     struct sampler s; sampler_init(&s, &options, vocab_size, e);
- *     sampler_begin(&s, prompt_number);
  *     sampler_bar(&s, id)                      ids that are never chosen
- *     id = sampler_next(&s, logits, seen, n_seen);
+ *     sampler_begin(&s, prompt_number);        nothing has been seen
+ *     sampler_see(&s, id)                      ids of the prompt and of what was chosen
+ *     sampler_next(&s, logits, &id, e);
  */
 #ifndef INFER_SAMPLER_H
 #define INFER_SAMPLER_H
@@ -34,15 +36,16 @@ struct sampler {
     struct sampler_options o;
     struct rng rng;
     uint32_t n_vocab;
-    struct candidate *c;
+    struct candidate *c;    /* [n_vocab] */
     uint8_t *barred, *seen; /* [n_vocab] */
 };
 int sampler_init(struct sampler *s, const struct sampler_options *o, uint32_t n_vocab,
                  struct err *e);
 void sampler_begin(struct sampler *s, uint64_t prompt_number);
 void sampler_bar(struct sampler *s, uint32_t id);
-/* seen: the ids of prompt and completion so far, for the penalty. */
-uint32_t sampler_next(struct sampler *s, const float *logits, const uint32_t *seen, size_t n_seen);
+void sampler_see(struct sampler *s, uint32_t id);
+/* logits: [n_vocab]; one of +inf, or none that is finite and not barred, is an error. */
+int sampler_next(struct sampler *s, const float *logits, uint32_t *id, struct err *e);
 void sampler_release(struct sampler *s);
 
 #endif
