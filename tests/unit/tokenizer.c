@@ -143,7 +143,8 @@ static void cases(void)
         for (int round = 0; round < 2; round++) { /* the cache must not change anything */
             got.n = 0;
             same = same && encoder_run(x, text.s, text.len, 0, NULL, 0, &got, &e) == 0 &&
-                   got.n == want.n && memcmp(got.v, want.v, want.n * sizeof *want.v) == 0;
+                   got.n == want.n &&
+                   (want.n == 0 || memcmp(got.v, want.v, want.n * sizeof *want.v) == 0);
         }
         n_same += same;
         if (!same)
