@@ -99,17 +99,19 @@ int vocab_index(struct vocab *v, struct err *e)
         size_t i = k - AHEAD;
         const struct token *t = &v->v[i];
         struct vocab_cell *c = cell_of(v, hash[i], t->s, t->len);
-        if (c->place) { /* the later of two equal strings takes the earlier one's place */
-            uint32_t *old = &v->by_id[v->v[c->place - 1].id];
-            if (*old == c->place)
-                *old = 0;
-            v->n_dropped++;
-        }
+        v->n_dropped +=
+            c->place != 0; /* the later of two equal strings takes the earlier's place */
         *c = (struct vocab_cell){hash[i], (uint32_t)i + 1,
                                  t->id << 12 | (t->len < LONG ? t->len : LONG)};
         v->by_id[t->id] = (uint32_t)i + 1;
     }
     free(hash);
+    if (v->n_dropped) {
+        memset(v->by_id, 0, v->id_bound * sizeof *v->by_id);
+        for (size_t i = 0; i < v->n; i++)
+            if (vocab_place(v, v->v[i].s, v->v[i].len) == (int64_t)i)
+                v->by_id[v->v[i].id] = (uint32_t)i + 1;
+    }
     return 0;
 }
 

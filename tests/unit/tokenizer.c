@@ -362,6 +362,26 @@ static void fingerprints(void)
              true);
 }
 
+/* Equal strings, of which the last counts, and several strings of one id. */
+static void doubled(void)
+{
+    static const char json[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{"
+        "\"a\":0,\"b\":0,\"b\":1,\"c\":2,\"d\":2,\"\\u0120\":3},\"merges\":[]}}";
+    struct tokenizer *t = tokenizer_parse(json, sizeof json - 1, "doubled", &e);
+    struct encoder *x = t ? encoder_new(t, &e) : NULL;
+    size_t n;
+    unsigned char print[16];
+    if (!x)
+        bail_out(e.msg);
+    is_str(ids_of(x, " abcd", 0, NULL, 0), "3 0 1 2 2", "strings that are there twice, and ids");
+    is_mem(tokenizer_bytes(t, 0, &n), "a", 1, "an id keeps the string that is left");
+    is_mem(tokenizer_bytes(t, 2, &n), "d", 1, "of two strings the last is the id's");
+    ok(tokenizer_fingerprint(t, print, &e) == 0, "they have a fingerprint");
+    encoder_free(x);
+    tokenizer_close(t);
+}
+
 static void long_pieces(void)
 {
     struct tokenizer *t = good("runs");
@@ -392,6 +412,7 @@ int main(void)
     around();
     specials();
     fingerprints();
+    doubled();
     long_pieces();
     reference("gpt2", false);
     reference("qwen3", true);
