@@ -2,17 +2,20 @@
 """Writes the samples of tokenizer.json, and what the `tokenizers` library makes of them, into the
 directory that it stands in.
 
-    pip install tokenizers==0.23.3
+    pip install tokenizers==0.23.3 xxhash
     python3 tests/files/make-tokenizers.py
 
 Equal bytes every time. good-tokenizer-*.json are read, bad-tokenizer-*.json refused;
-tokenizer-cases.jsonl has a text and its ids a line, for each of the good ones.
+tokenizer-cases.jsonl has a text and its ids a line, for each of the good ones, and
+tokenizer-fingerprints the fingerprint of each as shard(5) specifies it.
 """
 import collections
 import json
 import os
 import random
+import struct
 
+import xxhash
 from tokenizers import Tokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -191,6 +194,54 @@ def put(name, data):
 def dump(t, ascii=False):
     return json.dumps(t, ensure_ascii=ascii, separators=(",", ":")) + "\n"
 
+
+def canonical(v):
+    """Canonical JSON of shard(5); the samples have no numbers there, and no control characters."""
+    if isinstance(v, dict):
+        keys = sorted(v, key=lambda k: k.encode())
+        return b"{" + b",".join(canonical(k) + b":" + canonical(v[k]) for k in keys) + b"}"
+    if isinstance(v, list):
+        return b"[" + b",".join(map(canonical, v)) + b"]"
+    if isinstance(v, str):
+        s = v.replace("\\", "\\\\").replace('"', '\\"')
+        return b'"' + "".join(c if c >= " " else "\\u%04x" % ord(c) for c in s).encode() + b'"'
+    return json.dumps(v).encode()
+
+
+def fingerprint(t):
+    def string(s):
+        return struct.pack("<I", len(s.encode())) + s.encode()
+    m = t["model"]
+    vocab = sorted(m["vocab"].items(), key=lambda kv: (kv[1], kv[0].encode()))
+    merges = [p.split(" ") if isinstance(p, str) else p for p in m["merges"]]
+    bits = [(1, "byte_fallback"), (2, "fuse_unk"), (4, "ignore_merges")]
+    flags = ["special", "lstrip", "rstrip", "normalized", "single_word"]
+    unk = m.get("unk_token")
+    ids = []  # of the added tokens: the file's own are not heeded
+    for a in t["added_tokens"]:
+        ids.append(m["vocab"].get(a["content"], max([len(vocab)] + [i + 1 for i in ids])))
+    out = b""
+    for tag, payload in (
+            (b"vers", struct.pack("<I", 1)),
+            (b"modl", b"BPE"),
+            (b"voca", b"".join(struct.pack("<I", i) + string(s) for s, i in vocab)),
+            (b"merg", b"".join(struct.pack("<II", m["vocab"][a], m["vocab"][b]) for a, b in merges)),
+            (b"scor", b""),
+            (b"sett", struct.pack("<qIIQ", m["vocab"][unk] if unk else -1,
+                                  sum(b for b, k in bits if m.get(k)), 0, 0) + string("") * 2),
+            (b"norm", canonical(t["normalizer"])),
+            (b"spli", canonical(t["pre_tokenizer"])),
+            (b"deco", canonical(t["decoder"])),
+            (b"addt", b"".join(struct.pack("<II", k, sum(a[f] << i for i, f in enumerate(flags)))
+                               + string(a["content"])
+                               for k, a in sorted(zip(ids, t["added_tokens"]), key=lambda x: x[0])))):
+        out += tag + struct.pack("<Q", len(payload)) + payload
+    return xxhash.xxh3_128(out).hexdigest()
+
+
+with open(os.path.join(HERE, "tokenizer-fingerprints"), "w", newline="\n") as f:
+    for name, t in good.items():
+        f.write("%s good-tokenizer-%s.json\n" % (fingerprint(t), name))
 
 with open(os.path.join(HERE, "tokenizer-cases.jsonl"), "w", encoding="utf-8", newline="\n") as f:
     for name, t in good.items():

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "io/in.h"
 #include "io/jscan.h"
+#include "quern/shard.h"
 #include "quern/tokenizer.h"
 #include "tap.h"
 
@@ -348,8 +349,30 @@ static void print_is(const char *name, const char *change_from, const char *chan
     tokenizer_close(u);
 }
 
+/* tokenizer-fingerprints, made from the page alone: 32 digits, as shard(5) writes them, and a name.
+ */
+static void fingerprints_of_samples(void)
+{
+    struct in *in = in_open(top_path("tests/files/tokenizer-fingerprints"), 0, &e);
+    const char *line;
+    size_t n;
+    while (in && in_line(in, &line, &n, 1 << 10, &e) > 0) {
+        char path[256], got[33];
+        unsigned char print[16];
+        snprintf(path, sizeof path, "tests/files/%.*s", (int)(n - 33), line + 33);
+        struct tokenizer *t = tokenizer_open(top_path(path), &e);
+        if (!t || tokenizer_fingerprint(t, print, &e) < 0)
+            bail_out(e.msg);
+        shard_fingerprint_hex(got, print);
+        is_mem(got, line, 32, "fingerprint of %s is %s", path, got);
+        tokenizer_close(t);
+    }
+    in_close(in);
+}
+
 static void fingerprints(void)
 {
+    fingerprints_of_samples();
     print_is("gpt2", "\"truncation\":null", "\"truncation\":{}", true);
     print_is("gpt2", "\"vocab\":{", "\"vocab\": { ", true);
     print_is("gpt2", "\"!\":33", "\"\\u0021\":33", true);
