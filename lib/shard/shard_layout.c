@@ -365,22 +365,25 @@ uint32_t shard_ids_max(const uint32_t *ids, size_t n)
     return top;
 }
 
-/* Plain loops over host integers, which compilers turn into vector code. */
-static uint32_t widen(uint32_t *dst, const uint16_t *src, size_t n)
+/* Plain loops over host integers at any alignment, which compilers turn into vector code. */
+static uint32_t widen(uint32_t *dst, const unsigned char *src, size_t n)
 {
     uint32_t top = 0;
     for (size_t i = 0; i < n; i++) {
-        dst[i] = src[i];
+        uint16_t v;
+        memcpy(&v, src + 2 * i, 2);
+        dst[i] = v;
         top = dst[i] > top ? dst[i] : top;
     }
     return top;
 }
 
-static uint32_t narrow(uint16_t *dst, const uint32_t *src, size_t n)
+static uint32_t narrow(unsigned char *dst, const uint32_t *src, size_t n)
 {
     uint32_t top = 0;
     for (size_t i = 0; i < n; i++) {
-        dst[i] = (uint16_t)src[i];
+        uint16_t v = (uint16_t)src[i];
+        memcpy(dst + 2 * i, &v, 2);
         top = src[i] > top ? src[i] : top;
     }
     return top;
@@ -392,7 +395,7 @@ uint32_t shard_ids_get(uint32_t *dst, const unsigned char *src, size_t n, int wi
     if (n == 0) /* dst and src may be NULL then, which memcpy must not see */
         return 0;
     if (shard_host_is_le() && width == 2)
-        return widen(dst, (const uint16_t *)(const void *)src, n);
+        return widen(dst, src, n);
     if (shard_host_is_le()) {
         memcpy(dst, src, n * 4);
         return shard_ids_max(dst, n);
@@ -410,7 +413,7 @@ uint32_t shard_ids_put(unsigned char *dst, const uint32_t *src, size_t n, int wi
     if (n == 0)
         return 0;
     if (shard_host_is_le() && width == 2)
-        return narrow((uint16_t *)(void *)dst, src, n);
+        return narrow(dst, src, n);
     if (shard_host_is_le()) {
         memcpy(dst, src, n * 4);
         return shard_ids_max(src, n);

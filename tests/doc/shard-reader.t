@@ -17,6 +17,7 @@ totals() {
 }
 
 agree() {
+    ok test -s "$1" -- "$2: is there"
     is "$(reader "$1")" "$(totals "$1")" "$2: totals and checksum"
     reader --ids "$1" >reader.txt
     shard export --ids "$1" >program.txt
