@@ -18,6 +18,7 @@ static struct {
 } slots[N_SLOTS];
 
 static volatile sig_atomic_t pending;
+static atomic_bool caught;
 static volatile sig_atomic_t n_status;
 static sig_atomic_t n_status_seen;
 
@@ -94,6 +95,12 @@ void sig_catch(void)
         install(ending[i], on_end);
     install(SIGPIPE, SIG_IGN);
     sig_status_catch();
+    atomic_store(&caught, true);
+}
+
+bool sig_caught(void)
+{
+    return atomic_load(&caught);
 }
 
 void sig_cleanup(void)

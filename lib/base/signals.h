@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 void sig_catch(void);
+bool sig_caught(void); /* whether sig_catch has been called: long waits should ask sig_pending */
 void sig_cleanup(void);
 int sig_pending(void); /* 0, or the signal's number */
 bool sig_status_wanted(void);

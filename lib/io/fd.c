@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/signals.h"
+
 enum { CALL_BYTES = 1 << 30 }; /* the system takes at most 2 GiB at once */
 
 int fd_open(const char *path, int flags, mode_t mode)
@@ -34,9 +36,27 @@ static int retry(int fd, short events)
     return poll(&p, 1, -1) >= 0 || errno == EINTR;
 }
 
+/* Until there is something to read; -1 if there is nothing and a caught signal came. It looks up
+ * now and then, since a signal may come between the question and the wait. */
+static int wait_for_data(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        int r = poll(&p, 1, 100);
+        if (r > 0 || (r < 0 && errno != EINTR))
+            return 0; /* read() tells what is wrong, if anything */
+        if (sig_pending())
+            break;
+    }
+    errno = EINTR;
+    return -1;
+}
+
 long fd_read(int fd, void *p, size_t n)
 {
     ssize_t r;
+    if (sig_caught() && wait_for_data(fd) < 0)
+        return -1;
     do {
         r = read(fd, p, n < CALL_BYTES ? n : CALL_BYTES);
     } while (r < 0 && retry(fd, POLLIN));

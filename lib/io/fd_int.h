@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 int fd_open(const char *path, int flags, mode_t mode); /* O_CLOEXEC and O_NOCTTY are added */
+/* Where signals are caught (sig_catch), one ends a wait for data: -1, errno EINTR. */
 long fd_read(int fd, void *p, size_t n);
 int fd_write_all(int fd, const void *p, size_t n);
 int fd_close(int fd);

@@ -1,6 +1,7 @@
 /* Input from a file or stdin, gzip undone: see in.h. */
 #include "io/in.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -68,6 +69,12 @@ static bool magic_matches(const struct magic *m, const char *p, size_t n)
 static long raw_read(struct in *in, void *p, size_t cap, struct err *e)
 {
     long n = fd_read(in->fd, p, cap);
+    if (n < 0 && errno == EINTR) {
+        err_set(e, "%s: stopped at byte %llu", in->name, (unsigned long long)in->raw_offset);
+        if (e)
+            e->kind = ERR_SIGNAL;
+        return -1;
+    }
     if (n < 0)
         return err_sys(e, "%s: cannot read at byte %llu", in->name,
                        (unsigned long long)in->raw_offset);
