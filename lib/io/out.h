@@ -40,6 +40,8 @@ void out_abort(struct out *o);
 
 /* A whole file from memory in one call. */
 int out_file(const char *path, const void *p, size_t n, struct err *e);
+/* fsync of a directory after names in it were changed by other means (link, rename). */
+int out_sync_dir(const char *dir, struct err *e);
 /*
  * A directory that appears whole or not at all: out_dir_begin makes an empty temporary beside
  * path (.NAME.PID.tmp) and gives its name (caller frees); out_dir_commit fsyncs every file in it

@@ -91,6 +91,11 @@ int out_rmtree(const char *path, struct err *e)
     return 0;
 }
 
+int out_sync_dir(const char *dir, struct err *e)
+{
+    return fd_sync_dir(dir) < 0 ? err_sys(e, "%s: cannot write the directory to the disk", dir) : 0;
+}
+
 char *out_dir_begin(const char *path, struct err *e)
 {
     struct stat st;

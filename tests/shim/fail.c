@@ -5,8 +5,9 @@
  *     SHIM_HIT=FILE           is made when a call was made to fail
  *
  * CALL is write (also pwrite; any descriptor but stderr), read, open (of a file that is created),
- * fsync, rename, link, unlink, mkdir, close, mmap. HOW is the name of an error, or "short": half of
- * what was asked for is read or written. injected in tests/lib.sh is the way to use it.
+ * fsync, rename, link, symlink, unlink, mkdir, close, mmap. HOW is the name of an error, or
+ * "short": half of what was asked for is read or written. injected in tests/lib.sh is the way to
+ * use it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,8 +24,9 @@
 static const struct {
     const char *name;
     int code;
-} errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EINTR", EINTR},   {"EACCES", EACCES},
-              {"EDQUOT", EDQUOT}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE}, {"EROFS", EROFS}};
+} errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EINTR", EINTR},
+              {"EACCES", EACCES}, {"EDQUOT", EDQUOT}, {"ENOMEM", ENOMEM},
+              {"EMFILE", EMFILE}, {"EROFS", EROFS},   {"EPERM", EPERM}};
 
 /* ISO C has no cast from an object pointer to a function's. */
 #define REAL(type, name)                      \
@@ -135,6 +137,12 @@ int link(const char *from, const char *to)
 {
     REAL(typedef int real_fn(const char *, const char *), "link")
     return trigger("link") ? -1 : real(from, to);
+}
+
+int symlink(const char *target, const char *path)
+{
+    REAL(typedef int real_fn(const char *, const char *), "symlink")
+    return trigger("symlink") ? -1 : real(target, path);
 }
 
 int mkdir(const char *path, mode_t mode)
