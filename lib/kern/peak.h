@@ -1,0 +1,16 @@
+/*
+ * What the processor could do at most: multiply-adds on registers, independent of each other and of
+ * memory, in the instruction set that cpu_isa() chose. For showing how much of it is used; nothing
+ * that is computed depends on it.
+ */
+#ifndef KERN_PEAK_H
+#define KERN_PEAK_H
+
+#include "kern/gemm.h"
+
+/* Floating-point operations a second of n_threads at once, with inputs of this dtype; of each
+ * thread the best of the bursts that fit into time_s (a twentieth of a second is enough; bf16 may
+ * take as long again). */
+double peak_flops(enum gemm_dtype t, int n_threads, double time_s);
+
+#endif
