@@ -86,10 +86,10 @@ void encoder_free(struct encoder *x);
 
 enum decode_flags {
     DECODE_SKIP_SPECIAL = 1, /* special added tokens give no text */
+    DECODE_BYTES = 2,        /* the bytes of each id at once, as they are */
 };
-/* Streaming: never gives part of a character; bytes that cannot become valid UTF-8 become U+FFFD
- * unless raw bytes are asked for (DECODE_BYTES: everything at once, as it is). */
-enum { DECODE_BYTES = 2 };
+/* Streaming: never gives part of a character; bytes that cannot become valid UTF-8 become U+FFFD,
+ * unless DECODE_BYTES asks for them as they are. */
 struct decoder {
     const struct tokenizer *t;
     int flags;

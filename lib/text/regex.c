@@ -1,10 +1,7 @@
 /*
- * User-given patterns: Oniguruma's syntax (as tokenizer.json has it) rewritten for pcre2, and the
- * search for pieces. The categories of characters are those of unicode.h: what the system's pcre2
- * knows otherwise (it may be older or newer) is replaced, in a copy of the text, by a character of
- * the same category and length.
- *
- * CONTENTS: rewriting; stand-ins; compiling; searching.
+ * User-given patterns through pcre2, and the search for pieces. The categories of characters are
+ * those of unicode.h: what the system's pcre2 knows otherwise (it may be older or newer) is
+ * replaced, in a copy of the text, by a character of the same category and length.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -15,321 +12,7 @@
 #include "text/split_int.h"
 #include "text/unicode.h"
 
-/* ================================ rewriting ================================ */
-
-/* Sets as the inside of a bracket class. \s is White_Space (pcre2's own adds U+180E); \w takes the
- * superscripts and fractions of Latin-1 too, but for Oniguruma not inside of brackets. */
-#define SET_SPACE                                                                      \
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
-    "\\x{202f}\\x{205f}\\x{3000}"
-#define SET_NOT_SPACE                                                              \
-    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}"   \
-    "\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}" \
-    "\\x{2060}-\\x{2fff}\\x{3001}-\\x{10ffff}"
-#define SET_WORD_IN                     \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" \
-    "\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
-#define SET_WORD SET_WORD_IN "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
-#define SET_HEX  "0-9a-fA-F"
-
-struct rewriter {
-    const char *re;
-    size_t n, i;
-    struct buf out;
-    size_t atom;                 /* where the last atom begins in out; SIZE_MAX: none */
-    size_t group[128], n_groups; /* where open groups begin in out */
-    struct err *e;
-};
-
-static int refuse(struct rewriter *w, size_t at, const char *what)
-{
-    return err_set(w->e, "regular expression, at byte %zu: %s is not supported", at, what);
-}
-
-static int malformed(struct rewriter *w, size_t at, const char *what)
-{
-    return err_set(w->e, "regular expression, at byte %zu: %s", at, what);
-}
-
-static int put(struct rewriter *w, const char *s)
-{
-    return buf_puts(&w->out, s, w->e);
-}
-
-/* \p{Name}: a category stays; anything longer is a script, which pcre2 (since 10.40) would read as
- * script extensions. */
-static int rewrite_property(struct rewriter *w)
-{
-    size_t at = w->i, from = at + 2, k = from;
-    if (from >= w->n || w->re[from] != '{')
-        return malformed(w, at, "\\p without a name in braces");
-    while (k < w->n && w->re[k] != '}')
-        k++;
-    if (k == w->n)
-        return malformed(w, at, "\\p{ without its closing brace");
-    from++;
-    bool negated = from < k && w->re[from] == '^';
-    from += negated;
-    size_t len = k - from;
-    bool script = len > 2 && !(len == 3 && memcmp(w->re + from, "Any", 3) == 0);
-    if (len == 0 || len > 40)
-        return refuse(w, at, "this property");
-    w->i = k + 1;
-    return buf_printf(&w->out, w->e, "\\%c{%s%s%.*s}", w->re[at + 1], negated ? "^" : "",
-                      script ? "sc:" : "", (int)len, w->re + from);
-}
-
-/* \uHHHH and \xHH, \x{H...}. */
-static int rewrite_hex(struct rewriter *w)
-{
-    size_t at = w->i, k = at + 2, max = w->re[at + 1] == 'u' ? 4 : 2;
-    unsigned v = 0, digits = 0;
-    bool braces = max == 2 && k < w->n && w->re[k] == '{';
-    if (braces) {
-        k++;
-        max = 6;
-    }
-    for (; k < w->n && digits < max; k++, digits++) {
-        const char *hex = "0123456789abcdef", *d = NULL;
-        int c = w->re[k] >= 'A' && w->re[k] <= 'F' ? w->re[k] | 0x20 : w->re[k];
-        if (c == 0 || !(d = strchr(hex, c)))
-            break;
-        v = v << 4 | (unsigned)(d - hex);
-    }
-    if (digits == 0 || (braces && (k == w->n || w->re[k++] != '}')))
-        return refuse(w, at, "this escape");
-    if (!braces && max == 2 && v > 0x7f)
-        return refuse(w, at, "\\x of a byte above 7f");
-    w->i = k;
-    return buf_printf(&w->out, w->e, "\\x{%x}", v);
-}
-
-/* An escape; inside of brackets sets go without brackets of their own. */
-static int rewrite_escape(struct rewriter *w, bool in_class)
-{
-    size_t at = w->i;
-    if (at + 1 >= w->n)
-        return malformed(w, at, "a backslash at the end");
-    char c = w->re[at + 1];
-    const char *set = c == 's' || c == 'S'   ? SET_SPACE
-                      : c == 'w' || c == 'W' ? (in_class ? SET_WORD_IN : SET_WORD)
-                      : c == 'h' || c == 'H' ? SET_HEX
-                                             : NULL;
-    if (set) {
-        bool negated = c < 'a';
-        w->i += 2;
-        if (!in_class)
-            return buf_printf(&w->out, w->e, "[%s%s]", negated ? "^" : "", set);
-        if (negated && c != 'S')
-            return refuse(w, at, c == 'W' ? "\\W inside of brackets" : "\\H inside of brackets");
-        return put(w, negated ? SET_NOT_SPACE : set);
-    }
-    if (c == 'p' || c == 'P')
-        return rewrite_property(w);
-    if (c == 'u' || c == 'x')
-        return rewrite_hex(w);
-    if (!in_class && c == 'b') {
-        w->i += 2;
-        return put(w, "(?:(?<=[" SET_WORD "])(?![" SET_WORD "])|(?<![" SET_WORD "])(?=[" SET_WORD
-                      "]))");
-    }
-    if (!in_class && c == 'B') {
-        w->i += 2;
-        return put(w, "(?:(?<=[" SET_WORD "])(?=[" SET_WORD "])|(?<![" SET_WORD "])(?![" SET_WORD
-                      "]))");
-    }
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-        /* the letters that mean the same in both */
-        if (!strchr(in_class ? "dDtnrfvae0" : "dDtnrfaeAzZG0123456789R", c) &&
-            !(c == 'v' && !in_class))
-            return refuse(w, at, "this escape");
-        if (c == 'v') { /* one character there, a set in pcre2 */
-            w->i += 2;
-            return put(w, "\\x{b}");
-        }
-    }
-    w->i += 2;
-    if ((unsigned char)c >= 0x80) /* an escaped character of several bytes is itself */
-        return buf_putc(&w->out, c, w->e);
-    return buf_add(&w->out, w->re + at, 2, w->e);
-}
-
-static int rewrite_class(struct rewriter *w)
-{
-    size_t at = w->i++;
-    if (put(w, "[") < 0)
-        return -1;
-    if (w->i < w->n && w->re[w->i] == '^') {
-        w->i++;
-        if (put(w, "^") < 0)
-            return -1;
-    }
-    for (bool first = true;; first = false) {
-        if (w->i >= w->n)
-            return malformed(w, at, "a bracket without its closing one");
-        char c = w->re[w->i];
-        if (c == ']' && !first) {
-            w->i++;
-            return put(w, "]");
-        }
-        if (c == ']')
-            return malformed(w, w->i, "an empty pair of brackets");
-        if (c == '[')
-            return refuse(w, w->i, "a bracket inside of brackets");
-        if (c == '&' && w->i + 1 < w->n && w->re[w->i + 1] == '&')
-            return refuse(w, w->i, "&& inside of brackets");
-        if (c == '\\') {
-            if (rewrite_escape(w, true) < 0)
-                return -1;
-            continue;
-        }
-        w->i++;
-        if (buf_putc(&w->out, c, w->e) < 0)
-            return -1;
-    }
-}
-
-/* "(?" and what says its kind. */
-static int rewrite_group(struct rewriter *w)
-{
-    size_t at = w->i, k = at + 1;
-    if (w->n_groups == ARRAY_LEN(w->group))
-        return refuse(w, at, "nesting this deep");
-    w->group[w->n_groups++] = w->out.len;
-    if (put(w, "(") < 0)
-        return -1;
-    if (k < w->n && w->re[k] == '*')
-        return refuse(w, at, "(*");
-    if (k >= w->n || w->re[k] != '?') {
-        w->i = k;
-        return 0;
-    }
-    k++;
-    char c = k < w->n ? w->re[k] : 0, d = k + 1 < w->n ? w->re[k + 1] : 0;
-    if (c == ':' || c == '=' || c == '!' || c == '>' || (c == '<' && (d == '=' || d == '!'))) {
-        size_t len = c == '<' ? 2 : 1;
-        w->i = k + len;
-        return buf_printf(&w->out, w->e, "?%.*s", (int)len, w->re + k);
-    }
-    if (c == '<') { /* a name: numbers of groups do not matter here */
-        while (k < w->n && w->re[k] != '>')
-            k++;
-        if (k == w->n)
-            return malformed(w, at, "a group without its name's end");
-        w->i = k + 1;
-        return put(w, "?:");
-    }
-    /* options: i is the same, m is pcre2's s */
-    if (put(w, "?") < 0)
-        return -1;
-    for (; k < w->n && w->re[k] != ':' && w->re[k] != ')'; k++) {
-        c = w->re[k];
-        if (!strchr("im-", c) || c == 0)
-            return refuse(w, at, "this kind of group");
-        if (buf_putc(&w->out, c == 'm' ? 's' : c, w->e) < 0)
-            return -1;
-    }
-    if (k == w->n)
-        return malformed(w, at, "a group without its closing parenthesis");
-    if (w->re[k] == ')') { /* (?i) holds to the end of the group: only where that is all of it */
-        if (w->n_groups > 1 || at != 0)
-            return refuse(w, at, "an option that begins inside of the pattern");
-        w->n_groups--;
-    }
-    w->i = k + 1;
-    return buf_putc(&w->out, w->re[k], w->e);
-}
-
-/* {n}, {n,}, {,m}, {n,m} and what may follow: a ? makes it reluctant ({n}? is optional, though),
- * a + repeats all of it, where pcre2 would take that as possessive. */
-static int rewrite_interval(struct rewriter *w)
-{
-    size_t k = w->i + 1, digits = 0;
-    bool comma = false, low = false;
-    for (; k < w->n && ((w->re[k] >= '0' && w->re[k] <= '9') || w->re[k] == ','); k++) {
-        if (w->re[k] == ',') {
-            if (comma)
-                return refuse(w, w->i, "this brace");
-            comma = true;
-            low = digits > 0;
-        } else {
-            digits++;
-        }
-    }
-    if (k >= w->n || w->re[k] != '}' || digits == 0 || w->atom == SIZE_MAX)
-        return malformed(w, w->i, "a brace that is no count");
-    if (buf_printf(&w->out, w->e, "{%s%.*s}", comma && !low ? "0" : "", (int)(k - w->i - 1),
-                   w->re + w->i + 1) < 0)
-        return -1;
-    w->i = k + 1;
-    char next = w->i < w->n ? w->re[w->i] : 0;
-    if (next == '?' && comma) {
-        w->i++;
-        return put(w, "?");
-    }
-    if (next == '+' || next == '?' || next == '*') { /* of the whole: (?:X{n,m})+ */
-        if (put(w, ")   ") < 0)
-            return -1;
-        char *s = w->out.s;
-        memmove(s + w->atom + 3, s + w->atom, w->out.len - 3 - w->atom);
-        memcpy(s + w->atom, "(?:", 3);
-    }
-    return 0;
-}
-
-/* An atom or an operator. */
-static int rewrite_one(struct rewriter *w)
-{
-    char c = w->re[w->i];
-    size_t before = w->out.len;
-    switch (c) {
-    case '\\':
-        w->atom = before;
-        return rewrite_escape(w, false);
-    case '[':
-        w->atom = before;
-        return rewrite_class(w);
-    case '(':
-        w->atom = SIZE_MAX;
-        return rewrite_group(w);
-    case ')':
-        if (w->n_groups == 0)
-            return malformed(w, w->i, "a closing parenthesis alone");
-        w->atom = w->group[--w->n_groups];
-        break;
-    case '|':
-        w->atom = SIZE_MAX;
-        break;
-    case '{':
-        return rewrite_interval(w);
-    case '*':
-    case '+':
-    case '?':
-        break; /* also as a second sign: reluctant or possessive in both */
-    default: { /* a character with all its bytes */
-        int len;
-        utf8_get(w->re + w->i, w->n - w->i, &len);
-        w->atom = before;
-        if (buf_add(&w->out, w->re + w->i, (size_t)len, w->e) < 0)
-            return -1;
-        w->i += (size_t)len;
-        return 0;
-    }
-    }
-    w->i++;
-    return buf_putc(&w->out, c, w->e);
-}
-
-static int rewrite(struct rewriter *w)
-{
-    w->atom = SIZE_MAX;
-    while (w->i < w->n)
-        if (rewrite_one(w) < 0)
-            return -1;
-    return w->n_groups ? malformed(w, w->n, "a group without its closing parenthesis") : 0;
-}
-
-/* ================================ stand-ins ================================ */
+/* ---- stand-ins */
 
 /* Characters that one of the two knows and the other does not, in ranges of equal category and
  * length; each is shown to pcre2 as `shown`, for which both say the category. */
@@ -456,11 +139,11 @@ static bool put_stand_ins(const struct regex_code *c, const unsigned char *s, si
     return any;
 }
 
-/* ================================ compiling ================================ */
+/* ---- compiling */
 
 struct regex_code *regex_compile(const char *re, size_t n, struct err *e)
 {
-    struct rewriter w = {.re = re, .n = n, .out = BUF_INIT, .e = e};
+    struct buf ours = BUF_INIT;
     struct regex_code *c = mem_new(1, sizeof *c, e);
     pcre2_compile_context *ctx = NULL;
     int code;
@@ -471,7 +154,7 @@ struct regex_code *regex_compile(const char *re, size_t n, struct err *e)
         err_set(e, "regular expression: invalid UTF-8 at byte %zu", utf8_valid(re, n));
         goto fail;
     }
-    if (rewrite(&w) < 0)
+    if (regex_rewrite(re, n, &ours, e) < 0)
         goto fail;
     ctx = pcre2_compile_context_create(NULL);
     if (!ctx) {
@@ -479,25 +162,25 @@ struct regex_code *regex_compile(const char *re, size_t n, struct err *e)
         goto fail;
     }
     pcre2_set_newline(ctx, PCRE2_NEWLINE_LF);
-    c->code = pcre2_compile((PCRE2_SPTR)w.out.s, w.out.len,
+    c->code = pcre2_compile((PCRE2_SPTR)ours.s, ours.len,
                             PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
                             &code, &where, ctx);
     if (!c->code) {
         char msg[256];
         pcre2_get_error_message(code, (PCRE2_UCHAR *)msg, sizeof msg);
         err_set(e, "regular expression: %s (pcre2, near '%.*s')", msg,
-                (int)(w.out.len - where < 20 ? w.out.len - where : 20), w.out.s + where);
+                (int)(ours.len - where < 20 ? ours.len - where : 20), ours.s + where);
         goto fail;
     }
     c->jit = pcre2_jit_compile(c->code, PCRE2_JIT_COMPLETE) == 0;
     if (find_stand_ins(c, e) < 0)
         goto fail;
     pcre2_compile_context_free(ctx);
-    buf_release(&w.out);
+    buf_release(&ours);
     return c;
 fail:
     pcre2_compile_context_free(ctx);
-    buf_release(&w.out);
+    buf_release(&ours);
     regex_code_free(c);
     return NULL;
 }
@@ -516,7 +199,7 @@ bool regex_has_jit(const struct regex_code *c)
     return c->jit;
 }
 
-/* ================================ searching ================================ */
+/* ---- searching */
 
 struct regex_scan {
     const struct regex_code *c;

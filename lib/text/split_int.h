@@ -15,6 +15,8 @@ split_machine *split_machine_of(const struct split_rule *r);
 /* pcre2: code is shared, scan is one a thread. */
 struct regex_code;
 struct regex_scan;
+/* The pattern as pcre2 wants it, appended to out. re is valid UTF-8. */
+int regex_rewrite(const char *re, size_t n, struct buf *out, struct err *e);
 struct regex_code *regex_compile(const char *re, size_t n, struct err *e);
 void regex_code_free(struct regex_code *c);
 bool regex_has_jit(const struct regex_code *c);

@@ -85,6 +85,7 @@ static inline int ids_reserve(struct ids *out, size_t n_more, struct err *e)
 
 int read_model(struct tokenizer *t, struct jscan *j, struct err *e); /* at the value's start */
 int read_added_tokens(struct tokenizer *t, struct err *e);
+int index_added_tokens(struct tokenizer *t, struct err *e); /* when the normalizer is known */
 int read_normalizer(struct tokenizer *t, struct err *e);
 int read_pre_tokenizer(struct tokenizer *t, struct err *e);
 int read_post_processor(struct tokenizer *t, struct err *e);
