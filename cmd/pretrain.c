@@ -1,7 +1,5 @@
 /* pretrain: train a language model on token shards. */
-#include <stdlib.h>
 #include "base/prog.h"
-#include "base/sys.h"
 #include "kern/gemm.h"
 #include "train/pretrain.h"
 
@@ -28,21 +26,25 @@ static struct opt opts[] = {
      .name = "tokenizer",
      .dst = &p.tokenizer,
      .arg = "FILE",
+     .shapes_output = true,
      .help = "tokenizer.json of the data (default: what the shard carries)"},
     {.kind = OPT_STR,
      .name = "bos",
      .dst = &p.bos,
      .arg = "TOKEN",
+     .shapes_output = true,
      .help = "token that begins a document; none (default: the shard's)"},
     {.kind = OPT_STR,
      .name = "eos",
      .dst = &p.eos,
      .arg = "TOKEN",
+     .shapes_output = true,
      .help = "token that ends a document; none (default: the shard's)"},
     {.kind = OPT_STR,
      .name = "pad",
      .dst = &p.pad,
      .arg = "TOKEN",
+     .shapes_output = true,
      .help = "padding token; none (default: the shard's)"},
     {.kind = OPT_STR,
      .name = "val",
@@ -66,17 +68,8 @@ static struct opt opts[] = {
     OPT_END,
 };
 
-/* --init is stored in the run: a relative path would mean something else from elsewhere. */
-static int absolute_init(char **path, struct err *e)
-{
-    if (!p.init)
-        return 0;
-    return (p.init = *path = sys_realpath(p.init, e)) ? 0 : -1;
-}
-
 int main(int argc, char **argv)
 {
-    char *init = NULL;
     struct err e = {0};
     struct prog prog = {.name = "pretrain",
                         .purpose = "train a language model on token shards",
@@ -91,9 +84,6 @@ int main(int argc, char **argv)
         return prog_end(&prog, -1, &e);
     prog.quiet = o.quiet;
     prog.verbose = o.verbose;
-    int rc = absolute_init(&init, &e);
-    if (rc == 0)
-        rc = pretrain_run(&p, prog.operands, prog.n_operands, &s, &e);
-    free(init);
+    int rc = pretrain_run(&p, prog.operands, prog.n_operands, &s, &e);
     return prog_end(&prog, rc, &e);
 }

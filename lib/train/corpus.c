@@ -116,26 +116,40 @@ static int add_cols(void *user, const struct shard_cols *cols, struct err *e)
 }
 
 /* Reads the whole file once, so that every CRC and checksum has been verified. */
-static int verify(const char *path, struct err *e)
+static int verify(struct corpus *c, const char *path, int (*tick)(void *, uint64_t), void *user,
+                  struct err *e)
 {
     struct shard_in *s = shard_open(path, e);
+    struct shard_totals t;
     struct shard_doc d;
-    int r;
+    uint64_t n = 0;
+    int r = -1;
 
-    if (!s)
-        return -1;
-    while ((r = shard_next_piece(s, &d, e)) > 0)
-        ;
+    while (s && (r = shard_next_piece(s, &d, e)) > 0) {
+        n += d.n;
+        if (tick && tick(user, c->n_tok + n)) {
+            err_set(e, "stopped while reading %s", path);
+            if (e)
+                e->kind = ERR_SIGNAL;
+            r = -1;
+            break;
+        }
+    }
+    if (r == 0) {
+        shard_totals(s, &t);
+        c->id_bound = t.id_bound > c->id_bound ? t.id_bound : c->id_bound;
+    }
     shard_close(s);
     return r;
 }
 
-int corpus_add_shard(struct corpus *c, const char *path, struct err *e)
+int corpus_add_shard(struct corpus *c, const char *path, int (*tick)(void *user, uint64_t n_tok),
+                     void *user, struct err *e)
 {
     struct adding a = {.c = c};
     struct sys_map m;
 
-    if (verify(path, e) < 0 ||
+    if (verify(c, path, tick, user, e) < 0 ||
         mem_grow(&c->maps, &c->cap_maps, c->n_maps + 1, sizeof *c->maps, e) < 0 ||
         sys_map_file(&m, path, e) < 0)
         return -1;

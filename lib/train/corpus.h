@@ -26,7 +26,7 @@ struct corpus {
     uint64_t *doc_at; /* [n_docs + 1] first token of each document */
     size_t n_docs, cap_docs;
     uint64_t n_tok;
-    uint64_t vocab_size; /* largest of the sources */
+    uint64_t id_bound; /* largest id and 1; 0 without tokens */
     bool has_weights;
     struct sys_map *maps;
     size_t n_maps, cap_maps;
@@ -39,8 +39,10 @@ struct corpus {
 /* Whether a file can be mapped: regular, complete, not gzipped, no block deflated. What cannot is
  * read into a spool. */
 bool corpus_can_map(const char *path);
-/* Verifies the file and appends its documents, which stay where they are. */
-int corpus_add_shard(struct corpus *c, const char *path, struct err *e);
+/* Verifies the file and appends its documents, which stay where they are. tick (may be NULL) is
+ * called now and then with the tokens read so far, and returns nonzero to stop (ERR_SIGNAL). */
+int corpus_add_shard(struct corpus *c, const char *path, int (*tick)(void *user, uint64_t n_tok),
+                     void *user, struct err *e);
 /* Copies tokens [from, from + n) out; weights may be NULL, else gets weight/255. */
 void corpus_read(const struct corpus *c, uint64_t from, size_t n, uint32_t *ids, float *weights);
 void corpus_release(struct corpus *c);

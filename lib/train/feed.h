@@ -18,8 +18,10 @@ struct feed {
     /* Appends window i of an epoch: 1 = filled, 0 = there is none (a stream has ended), -1 = error.
      * A stream's windows are asked for in order. */
     int (*fill)(void *self, uint64_t i, struct batchbuf *b, struct err *e);
-    /* Streams: hash of all tokens given out, and going on behind n_windows of an earlier run
-     * whose hash was that one. NULL otherwise. */
+    /* Streams: whether there is another window (1, 0, -1), which waits for it; hash of all tokens
+     * given out; and going on behind n_windows of an earlier run whose hash was that one. NULL
+     * otherwise. */
+    int (*more)(void *self, struct err *e);
     uint64_t (*mark)(void *self);
     int (*forward)(void *self, uint64_t n_windows, uint64_t mark, struct err *e);
 };

@@ -1,7 +1,13 @@
 /*
  * Metrics of a run as TSV with a header line: step, tokens, loss, val_loss, lr, grad_norm,
- * tok_per_s, time_s. A value that was not taken is an empty field. A log that is gone on with loses
- * the rows after the step that the run goes on from, so that no step stands twice.
+ * tok_per_s, time_s. A value that was not taken is an empty field. A file that is gone on with
+ * loses the rows after the step that the run goes on from, so that no step stands twice; one that
+ * does not begin with this header is refused.
+ *
+ *     metrics_open(&m, "-", step, e);     "-" is a copy of stdout: stdio's own stays untouched
+ *     r = metrics_row(&m, &row, e);       1: the reader of a pipe has gone away, no more is written
+ *     metrics_sync(&m, e);                before a checkpoint: the rows must not be lost behind it
+ *     metrics_close(&m, e);
  */
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
@@ -11,16 +17,17 @@
 #include "quern/err.h"
 
 struct metrics {
-    FILE *f;
-    const char *name;
+    FILE *f;          /* NULL: not open, or its reader has gone */
+    const char *name; /* for messages; the caller's */
 };
 struct metrics_row {
     uint64_t step, n_tokens;
     double loss, val_loss, lr, grad_norm, tok_per_s, time_s; /* NAN: empty */
 };
-/* path "-" is stdout. resume_step: rows up to it are kept; 0: starts afresh. */
+/* resume_step: rows up to it are kept; 0: the file starts afresh. */
 int metrics_open(struct metrics *m, const char *path, uint64_t resume_step, struct err *e);
 int metrics_row(struct metrics *m, const struct metrics_row *r, struct err *e);
+int metrics_sync(struct metrics *m, struct err *e);
 int metrics_close(struct metrics *m, struct err *e);
 
 #endif

@@ -71,9 +71,11 @@ static void update_pass(struct worker *w, void *arg)
     TEAM_FOR(w, i, o->n_tiles)
     {
         float *g = u->grads + o->tiles[i].at;
-        if (h->clip_value > 0)
-            k->clamp(g, g, (float)h->clip_value, o->tiles[i].n);
         o->partial[i] = k->sum_squares(g, o->tiles[i].n);
+        if (h->clip_value > 0 && isfinite(o->partial[i])) { /* what is not finite must show */
+            k->clamp(g, g, (float)h->clip_value, o->tiles[i].n);
+            o->partial[i] = k->sum_squares(g, o->tiles[i].n);
+        }
     }
     team_barrier(w);
     double sum = 0;

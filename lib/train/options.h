@@ -18,9 +18,9 @@ struct train_options {
     int64_t n_batch; /* sequences in a micro-batch; auto: 4096 tokens' worth */
     int64_t n_accum; /* micro-batches in a step */
     int64_t batch_ramp;
-    int64_t n_steps, n_tokens; /* 0: not given */
+    int64_t n_steps, n_tokens; /* 0: not given; of these and epochs one is given in the end */
     double epochs;             /* 0: not given; 1 where none of the three is */
-    double lr;                 /* auto: 6e-4 · sqrt(768 / d_model) */
+    double lr;                 /* auto (-1): 6e-4 · sqrt(768 / d_model) */
     double min_lr;             /* auto (-1): lr / 10 */
     int64_t warmup;            /* auto (-1): 2 % of the steps, at most 1000 */
     int lr_schedule;
@@ -39,10 +39,10 @@ struct train_options {
     int verbose;
 };
 
-#define TRAIN_OPTIONS_INIT                                                                 \
-    {                                                                                      \
-        .n_accum = 1, .min_lr = -1, .warmup = -1, .weight_decay = 0.1, .beta1 = 0.9,       \
-        .beta2 = 0.95, .eps = 1e-8, .clip = 1.0, .dropout = -1, .keep_last = 1, .seed = 1, \
+#define TRAIN_OPTIONS_INIT                                                                     \
+    {                                                                                          \
+        .n_accum = 1, .lr = -1, .min_lr = -1, .warmup = -1, .weight_decay = 0.1, .beta1 = 0.9, \
+        .beta2 = 0.95, .eps = 1e-8, .clip = 1.0, .dropout = -1, .keep_last = 1, .seed = 1,     \
     }
 
 /* clang-format off */

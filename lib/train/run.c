@@ -3,15 +3,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/sys.h"
-#include "io/in.h"
 #include "io/jtree.h"
 #include "io/out.h"
 
@@ -24,7 +26,15 @@ char *run_path(const struct run *r, const char *name, struct err *e)
     return buf_take(&b, e);
 }
 
-/* 1 if the directory holds anything besides the lock. */
+/* A writer at work, or one that was killed, has such names. */
+static bool is_temporary(const char *name)
+{
+    size_t n = strlen(name);
+
+    return name[0] == '.' && n > 4 && strcmp(name + n - 4, ".tmp") == 0;
+}
+
+/* 1 if the directory holds anything besides the lock and leftovers. */
 static int holds_files(const char *dir, struct err *e)
 {
     int found = 0;
@@ -35,7 +45,7 @@ static int holds_files(const char *dir, struct err *e)
         return err_sys(e, "%s", dir);
     while (!found && (d = readdir(h)))
         found = strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-                strcmp(d->d_name, "lock") != 0;
+                strcmp(d->d_name, "lock") != 0 && !is_temporary(d->d_name);
     closedir(h);
     return found;
 }
@@ -54,8 +64,23 @@ static int load_doc(struct run *r, struct err *e)
     return r->doc ? 0 : -1;
 }
 
-/* Puts back and removes what writers that were killed left behind. */
-static int recover(const struct run *r, struct err *e)
+/* The tokenizer waits under this name until run.json stands. */
+static const char waiting[] = ".tokenizer.json.tmp";
+
+static int place_tokenizer(const struct run *r, struct err *e)
+{
+    char *from = run_path(r, waiting, e), *to = run_path(r, "tokenizer.json", e);
+    int rc = from && to ? 0 : -1;
+
+    if (rc == 0 && rename(from, to) != 0 && errno != ENOENT)
+        rc = err_sys(e, "%s", to);
+    free(from);
+    free(to);
+    return rc;
+}
+
+/* Removes what writers that were killed left behind. */
+static int sweep(const struct run *r, struct err *e)
 {
     struct dirent *d;
     DIR *h = opendir(r->dir);
@@ -64,9 +89,7 @@ static int recover(const struct run *r, struct err *e)
     if (!h)
         return err_sys(e, "%s", r->dir);
     while (rc == 0 && (d = readdir(h))) {
-        size_t n = strlen(d->d_name);
-        if (d->d_name[0] != '.' || n < 5 ||
-            (strcmp(d->d_name + n - 4, ".tmp") != 0 && strcmp(d->d_name + n - 4, ".old") != 0))
+        if (!is_temporary(d->d_name))
             continue;
         char *path = run_path(r, d->d_name, e);
         rc = path ? out_rmtree(path, e) : -1;
@@ -76,44 +99,65 @@ static int recover(const struct run *r, struct err *e)
     return rc;
 }
 
+/* The lock may have been removed between its opening and its locking, by a run that gave up. */
+static bool still_there(int lock, const char *path)
+{
+    struct stat mine, now;
+
+    return fstat(lock, &mine) == 0 && stat(path, &now) == 0 && mine.st_ino == now.st_ino &&
+           mine.st_dev == now.st_dev;
+}
+
 /* A process that was killed a moment ago may still be going: waits for a second. */
 static int take_lock(const char *path, struct err *e)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
     int lock;
 
-    for (int i = 0; (lock = sys_lock(path, e)) < 0 && i < 20; i++)
+    for (int i = 0; i < 20; i++) {
+        if ((lock = sys_lock(path, e)) >= 0 && still_there(lock, path)) {
+            err_clear(e);
+            return lock;
+        }
+        sys_unlock(lock);
         nanosleep(&pause, NULL);
-    if (lock >= 0)
-        err_clear(e);
-    return lock;
+    }
+    return sys_lock(path, e);
+}
+
+static int open_fresh(struct run *r, struct err *e)
+{
+    int full = holds_files(r->dir, e);
+
+    if (full > 0)
+        return err_set(e, "%s: not empty; --resume goes on with a run, or choose another -o",
+                       r->dir);
+    return full < 0 ? -1 : sweep(r, e);
+}
+
+static int open_resumed(struct run *r, struct err *e)
+{
+    return load_doc(r, e) < 0 || place_tokenizer(r, e) < 0 ? -1 : sweep(r, e);
 }
 
 int run_open(struct run *r, const char *dir, bool resume, struct err *e)
 {
     char *lock = NULL;
-    int full;
 
-    *r = (struct run){.lock = -1, .dir = mem_strdup(dir, e)};
+    *r = (struct run){.lock = -1, .dir = mem_strdup(dir, e), .fresh = !resume};
     if (!r->dir)
         return -1;
     if (resume && access(dir, F_OK) != 0) {
         err_sys(e, "%s: no run to resume", dir);
         goto fail;
     }
-    if (!resume && mkdir(dir, 0777) != 0 && errno != EEXIST) {
+    r->made = !resume && mkdir(dir, 0777) == 0;
+    if (!resume && !r->made && errno != EEXIST) {
         err_sys(e, "%s: cannot make the directory", dir);
         goto fail;
     }
-    if (!(lock = run_path(r, "lock", e)) || (r->lock = take_lock(lock, e)) < 0)
-        goto fail;
-    if ((full = holds_files(dir, e)) < 0)
-        goto fail;
-    if (!resume && full) {
-        err_set(e, "%s: not empty; --resume goes on with a run, or choose another -o", dir);
-        goto fail;
-    }
-    if (resume && (load_doc(r, e) < 0 || recover(r, e) < 0))
+    if (!(lock = run_path(r, "lock", e)) || (r->lock = take_lock(lock, e)) < 0 ||
+        (resume ? open_resumed(r, e) : open_fresh(r, e)) < 0)
         goto fail;
     free(lock);
     return 0;
@@ -123,14 +167,32 @@ fail:
     return -1;
 }
 
+/* While the lock is held. */
+static void leave_nothing(const struct run *r)
+{
+    struct err ignored = {0};
+    char *lock = run_path(r, "lock", &ignored);
+
+    if (lock && sweep(r, &ignored) == 0 && holds_files(r->dir, &ignored) == 0) {
+        unlink(lock);
+        if (r->made)
+            rmdir(r->dir);
+    }
+    free(lock);
+}
+
 void run_close(struct run *r)
 {
+    if (r->lock >= 0 && r->fresh && !r->doc)
+        leave_nothing(r);
     if (r->lock >= 0)
         sys_unlock(r->lock);
     json_decref(r->doc);
     free(r->dir);
     *r = (struct run){.lock = -1};
 }
+
+/* ---- run.json */
 
 /* Not a number outside of its own range, which stands for "not given". */
 static bool holds_value(const struct opt *o)
@@ -140,15 +202,31 @@ static bool holds_value(const struct opt *o)
     return o->kind != OPT_REAL || *(const double *)o->dst >= o->rmin;
 }
 
+/* Options that a run keeps although they may change on resuming. */
+static bool may_change(const struct opt *o)
+{
+    static const char *const names[] = {"log", "save-every", "keep-last", "skip-nonfinite"};
+
+    for (size_t i = 0; o->name && i < ARRAY_LEN(names); i++)
+        if (strcmp(o->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_end(const struct opt *o)
+{
+    return !o->name && !o->letter && !o->help;
+}
+
 int run_put_options(json_t *doc, struct opt *opts, struct err *e)
 {
     struct buf b = BUF_INIT;
     json_t *o = json_object();
     int rc = o ? 0 : err_nomem(e, "run.json", 0);
 
-    for (; rc == 0 && (opts->name || opts->letter || opts->help); opts++) {
+    for (; rc == 0 && !is_end(opts); opts++) {
         buf_clear(&b);
-        if (!opts->shapes_output || !holds_value(opts) || !opt_show(opts, &b))
+        if (!(opts->shapes_output || may_change(opts)) || !holds_value(opts) || !opt_show(opts, &b))
             continue;
         if (json_object_set_new(o, opts->name, json_string(b.s)) != 0)
             rc = err_nomem(e, "run.json", b.len);
@@ -166,15 +244,14 @@ int run_get_options(const json_t *doc, struct opt *opts, struct err *e)
     const json_t *o = json_object_get(doc, "options");
     int rc = 0;
 
-    for (; rc == 0 && (opts->name || opts->letter || opts->help); opts++) {
+    for (; rc == 0 && !is_end(opts); opts++) {
         const char *stored = opts->name ? json_string_value(json_object_get(o, opts->name)) : NULL;
-        if (!opts->shapes_output)
+        if (!opts->given && stored && (opts->shapes_output || may_change(opts)))
+            rc = opt_set(opts, stored, e);
+        if (!opts->given || !opts->shapes_output)
             continue;
         buf_clear(&b);
-        bool has = opt_show(opts, &b);
-        if (!opts->given)
-            rc = stored ? opt_set(opts, stored, e) : 0;
-        else if (!stored || !has || strcmp(stored, b.s) != 0)
+        if (!opt_show(opts, &b) || !stored || strcmp(stored, b.s) != 0)
             rc = err_usage(e, "--%s cannot change on --resume: the run has %s", opts->name,
                            stored ? stored : "none");
     }
@@ -182,17 +259,40 @@ int run_get_options(const json_t *doc, struct opt *opts, struct err *e)
     return rc;
 }
 
-int run_store(struct run *r, json_t *doc, struct err *e)
+static int save_doc(const struct run *r, const json_t *doc, struct err *e)
 {
     char *path = run_path(r, "run.json", e);
     int rc = path ? jtree_save(doc, path, e) : -1;
 
     free(path);
-    if (doc != r->doc)
-        json_decref(r->doc);
-    r->doc = doc;
     return rc;
 }
+
+int run_store(struct run *r, json_t *doc, const char *tokenizer, size_t tokenizer_len,
+              struct err *e)
+{
+    char *path = run_path(r, waiting, e);
+    int rc = path ? 0 : -1;
+
+    if (rc == 0 && tokenizer)
+        rc = out_file(path, tokenizer, tokenizer_len, e);
+    if (rc == 0)
+        rc = save_doc(r, doc, e);
+    free(path);
+    if (rc < 0) {
+        json_decref(doc);
+        return -1;
+    }
+    r->doc = doc;
+    return tokenizer ? place_tokenizer(r, e) : 0;
+}
+
+int run_update(struct run *r, struct err *e)
+{
+    return save_doc(r, r->doc, e);
+}
+
+/* ---- checkpoints */
 
 static int by_number(const void *a, const void *b)
 {
@@ -232,14 +332,38 @@ int run_checkpoints(const struct run *r, uint64_t **v, size_t *n, struct err *e)
     return 0;
 }
 
-static int remove_checkpoint(const struct run *r, uint64_t step, struct err *e)
+int run_newest(const struct run *r, char **path, struct err *e)
 {
     struct buf b = BUF_INIT;
+    uint64_t *v;
+    size_t n;
+    int rc = run_checkpoints(r, &v, &n, e);
+
+    *path = NULL;
+    if (rc == 0 && n > 0) {
+        rc = -1;
+        if (buf_printf(&b, e, "%s/checkpoint-%" PRIu64, r->dir, v[n - 1]) == 0 &&
+            (*path = buf_take(&b, e)))
+            rc = 1;
+    }
+    buf_release(&b);
+    free(v);
+    return rc;
+}
+
+/* It goes by a rename, so that nobody takes what is left of it for a checkpoint. */
+static int remove_checkpoint(const struct run *r, uint64_t step, struct err *e)
+{
+    struct buf from = BUF_INIT, to = BUF_INIT;
     int rc = -1;
 
-    if (buf_printf(&b, e, "%s/checkpoint-%llu", r->dir, (unsigned long long)step) == 0)
-        rc = out_rmtree(b.s, e);
-    buf_release(&b);
+    if (buf_printf(&from, e, "%s/checkpoint-%" PRIu64, r->dir, step) == 0 &&
+        buf_printf(&to, e, "%s/.checkpoint-%" PRIu64 ".tmp", r->dir, step) == 0 &&
+        out_rmtree(to.s, e) == 0)
+        rc = rename(from.s, to.s) != 0 ? err_sys(e, "%s: cannot remove", from.s)
+                                       : out_rmtree(to.s, e);
+    buf_release(&from);
+    buf_release(&to);
     return rc;
 }
 
@@ -266,18 +390,36 @@ bool run_finished(const struct run *r)
     return there;
 }
 
+/* Whether a file system refuses links as such. */
+static bool has_no_links(int no)
+{
+    return no == EPERM || no == ENOSYS || no == ENOTSUP || no == EOPNOTSUPP || no == EMLINK ||
+           no == EXDEV;
+}
+
+static int write_best(const char *best, const struct buf *target, struct err *e)
+{
+    struct buf line = BUF_INIT;
+    int rc = buf_printf(&line, e, "%s\n", target->s);
+
+    if (rc == 0)
+        rc = out_file(best, line.s, line.len, e);
+    buf_release(&line);
+    return rc;
+}
+
 int run_set_best(const struct run *r, uint64_t step, struct err *e)
 {
     struct buf target = BUF_INIT;
     char *tmp = run_path(r, ".best.tmp", e), *best = run_path(r, "best", e);
     int rc = -1;
 
-    if (tmp && best && buf_printf(&target, e, "checkpoint-%llu", (unsigned long long)step) == 0) {
+    if (tmp && best && buf_printf(&target, e, "checkpoint-%" PRIu64, step) == 0) {
         unlink(tmp);
-        if (symlink(target.s, tmp) != 0 || rename(tmp, best) != 0)
-            err_sys(e, "%s", best);
+        if (symlink(target.s, tmp) == 0)
+            rc = rename(tmp, best) == 0 ? 0 : err_sys(e, "%s", best);
         else
-            rc = 0;
+            rc = has_no_links(errno) ? write_best(best, &target, e) : err_sys(e, "%s", best);
     }
     buf_release(&target);
     free(tmp);
@@ -288,13 +430,17 @@ int run_set_best(const struct run *r, uint64_t step, struct err *e)
 /* Gives the file a second name; a copy where the file system has no links. */
 static int link_file(const char *from, const char *tmp, const char *to, struct err *e)
 {
+    struct sys_map m;
+
     unlink(tmp);
     if (link(from, tmp) == 0) {
-        if (rename(tmp, to) == 0)
-            return 0;
-        return err_sys(e, "%s", to);
+        if (rename(tmp, to) != 0)
+            return err_sys(e, "%s", to);
+        unlink(tmp); /* rename leaves it where both were the same file already */
+        return 0;
     }
-    struct sys_map m;
+    if (!has_no_links(errno))
+        return err_sys(e, "%s", to);
     if (sys_map_file(&m, from, e) < 0)
         return -1;
     int rc = out_file(to, m.p, m.len, e);
@@ -308,8 +454,7 @@ static int publish(const struct run *r, uint64_t step, const char *name, struct 
     char *tmp = run_path(r, ".link.tmp", e), *to = run_path(r, name, e);
     int rc = -1;
 
-    if (tmp && to &&
-        buf_printf(&from, e, "%s/checkpoint-%llu/%s", r->dir, (unsigned long long)step, name) == 0)
+    if (tmp && to && buf_printf(&from, e, "%s/checkpoint-%" PRIu64 "/%s", r->dir, step, name) == 0)
         rc = access(from.s, F_OK) == 0 ? link_file(from.s, tmp, to, e) : 0;
     buf_release(&from);
     free(tmp);
@@ -326,5 +471,5 @@ int run_finish(const struct run *r, uint64_t step, struct err *e)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (publish(r, step, names[i], e) < 0)
             return -1;
-    return 0;
+    return out_sync_dir(r->dir, e);
 }

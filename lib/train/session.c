@@ -4,24 +4,62 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "base/bug.h"
+#include "base/compiler.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/signals.h"
 #include "base/sys.h"
 #include "infer/modeldir.h"
-#include "io/in.h"
 #include "io/jtree.h"
-#include "io/out.h"
 
-enum { TOKENIZER_MAX = 1 << 30 };
+/* The directory's absolute path and the name behind it. */
+static char *absolute(const char *path, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *dir = NULL, *full = NULL;
+
+    if (access(path, F_OK) == 0)
+        return sys_realpath(path, e);
+    if (buf_add(&b, path, (size_t)(name - path), e) == 0 &&
+        (dir = sys_realpath(slash ? b.s : ".", e))) {
+        buf_clear(&b);
+        if (buf_printf(&b, e, "%s/%s", dir, name) == 0)
+            full = buf_take(&b, e);
+    }
+    free(dir);
+    buf_release(&b);
+    return full;
+}
+
+int session_path(struct session *s, const char *option, struct err *e)
+{
+    const char **value = opt_find(s->table, option)->dst, *v = *value;
+    size_t n = v ? strlen(v) : 0;
+
+    if (n == 0 || strcmp(v, "-") == 0 || v[n - 1] == '%')
+        return 0;
+    if (s->n_paths == (int)ARRAY_LEN(s->paths))
+        BUG("more than %d options that name files", s->n_paths);
+    if (!(s->paths[s->n_paths] = absolute(v, e)))
+        return -1;
+    *value = s->paths[s->n_paths++];
+    return 0;
+}
 
 int session_open(struct session *s, struct err *e)
 {
+    s->begun_s = sys_time();
     s->run.lock = -1;
     if (!s->o->out)
         return err_usage(e, "-o RUN is missing: the directory to train in");
     if (s->o->n_threads == 0)
         s->o->n_threads = sys_n_cpu();
+    if (session_path(s, "log", e) < 0)
+        return -1;
     if (run_open(&s->run, s->o->out, s->o->resume, e) < 0)
         return -1;
     if (!s->o->resume)
@@ -44,13 +82,10 @@ static int name_special(struct session *s, int k, int64_t id, struct err *e)
     return (s->name[k] = mem_dup(text, n, e)) ? 0 : -1;
 }
 
-int session_tokenizer(struct session *s, char *json, size_t n, const char *name, struct err *e)
+void session_tokenizer(struct session *s, struct tokenizer *t)
 {
-    free(s->tok_json);
-    s->tok_json = json;
-    s->tok_json_len = n;
     tokenizer_close(s->tok);
-    return (s->tok = tokenizer_parse(json, n, name, e)) ? 0 : -1;
+    s->tok = t;
 }
 
 static int put_specials(struct session *s, struct err *e)
@@ -93,7 +128,13 @@ static int check_need(struct session *s, struct err *e)
     model_free(shape);
     if (trainer_need(s->o, &s->config, n_weights, &need, e) < 0)
         return -1;
-    uint64_t mem = sys_mem_available(), disk = sys_disk_available(s->run.dir);
+    uint64_t mem = sys_mem_available(), disk = sys_disk_available(s->run.dir), *v, disk_need;
+    size_t n_have;
+    if (run_checkpoints(&s->run, &v, &n_have, e) < 0)
+        return -1;
+    free(v);
+    disk_need =
+        need.checkpoint_bytes * (n_have < need.n_checkpoints ? need.n_checkpoints - n_have : 1);
     prog_talk(s->prog, "memory: about %s; a checkpoint: %s",
               num_human_bytes(a, (double)need.mem_bytes),
               num_human_bytes(b, (double)need.checkpoint_bytes));
@@ -102,10 +143,9 @@ static int check_need(struct session *s, struct err *e)
                        "this run needs about %s of memory and %s are to be had: a smaller --batch "
                        "or --context, or a smaller model, needs less",
                        num_human_bytes(a, (double)need.mem_bytes), num_human_bytes(b, (double)mem));
-    if (need.disk_bytes > disk)
+    if (disk_need > disk)
         return err_set(e, "%s: the checkpoints need about %s and %s are free", s->run.dir,
-                       num_human_bytes(a, (double)need.disk_bytes),
-                       num_human_bytes(b, (double)disk));
+                       num_human_bytes(a, (double)disk_need), num_human_bytes(b, (double)disk));
     return 0;
 }
 
@@ -140,20 +180,13 @@ static json_t *pack_ids(const struct session *s)
                      "pad", (json_int_t)s->ids.pad);
 }
 
-static int store_tokenizer(const struct session *s, struct err *e)
-{
-    char *path = run_path(&s->run, "tokenizer.json", e);
-    int rc = path ? out_file(path, s->tok_json, s->tok_json_len, e) : -1;
-
-    free(path);
-    return rc;
-}
-
 int session_store(struct session *s, json_t *inputs, struct err *e)
 {
     json_t *config = inputs ? config_tree(&s->config, "float32", e) : NULL, *doc = NULL;
+    size_t n = 0;
+    const char *tokenizer = s->tok ? tokenizer_json(s->tok, &n) : NULL;
 
-    if (!inputs || !config || (s->tok && store_tokenizer(s, e) < 0))
+    if (!inputs || !config)
         goto fail;
     doc = json_pack("{s:s,s:s,s:b,s:o}", "program", s->prog->name, "version", prog_version(),
                     "tokenizer", s->tok != NULL, "special_ids", pack_ids(s));
@@ -162,7 +195,7 @@ int session_store(struct session *s, json_t *inputs, struct err *e)
         goto fail;
     json_decref(config);
     json_decref(inputs);
-    return run_store(&s->run, doc, e);
+    return run_store(&s->run, doc, tokenizer, n, e);
 fail:
     if (e && e->kind == ERR_NONE)
         err_nomem(e, "run.json", 0);
@@ -174,16 +207,12 @@ fail:
 
 static int restore_tokenizer(struct session *s, struct err *e)
 {
-    char *path = run_path(&s->run, "tokenizer.json", e), *json = NULL;
-    struct in *in = path ? in_open(path, 0, e) : NULL;
-    size_t n;
-    int rc = -1;
+    char *path = run_path(&s->run, "tokenizer.json", e);
+    struct tokenizer *t = path ? tokenizer_open(path, e) : NULL;
 
-    if (in && (json = in_all(in, TOKENIZER_MAX, &n, e)))
-        rc = session_tokenizer(s, json, n, path, e);
-    in_close(in);
     free(path);
-    return rc;
+    session_tokenizer(s, t);
+    return t ? 0 : -1;
 }
 
 int session_restore(struct session *s, json_t **inputs, struct err *e)
@@ -208,20 +237,47 @@ int session_restore(struct session *s, json_t **inputs, struct err *e)
     return tok ? restore_tokenizer(s, e) : 0;
 }
 
-int session_model(struct session *s, const char *init, struct err *e)
+/* What a run starts from must not have changed while it has no checkpoint. */
+static int same_start(struct session *s, const char *init, struct err *e)
+{
+    char hex[33];
+    const char *then = json_string_value(json_object_get(s->run.doc, "init_hash"));
+
+    hash128_hex(hex, hash128(model_weights(s->m), model_n_elem(s->m) * sizeof(float)));
+    if (then)
+        return strcmp(then, hex) == 0
+                   ? 0
+                   : err_set(e, "%s: its weights have changed since the run began", init);
+    json_object_set_new(s->run.doc, "init_hash", json_string(hex));
+    return run_update(&s->run, e);
+}
+
+static int open_start(struct session *s, const char *init, struct err *e)
 {
     struct buf dir = BUF_INIT;
 
-    if (init) {
-        if (modeldir_find(init, &dir, e) == 0)
-            s->m = model_open(dir.s, e);
-        if (s->m)
-            model_adopt(s->m, &s->config);
-        buf_release(&dir);
-    } else {
-        s->m = model_new(&s->config, (uint64_t)s->o->seed, e);
-    }
-    return s->m ? 0 : -1;
+    if (modeldir_find(init, &dir, e) == 0)
+        s->m = model_open(dir.s, e);
+    buf_release(&dir);
+    return !s->m || config_same(&s->config, model_config(s->m), e) < 0 ? -1
+                                                                       : same_start(s, init, e);
+}
+
+int session_model(struct session *s, const char *init, struct err *e)
+{
+    char *newest = NULL;
+    int rc = s->o->resume ? run_newest(&s->run, &newest, e) : 0;
+
+    if (rc > 0)
+        rc = (s->m = model_open(newest, e)) ? 0 : -1;
+    else if (rc == 0 && init)
+        rc = open_start(s, init, e);
+    else if (rc == 0)
+        rc = (s->m = model_new(&s->config, (uint64_t)s->o->seed, e)) ? 0 : -1;
+    free(newest);
+    if (rc == 0)
+        model_adopt(s->m, &s->config);
+    return rc;
 }
 
 /* ---- training ---- */
@@ -229,8 +285,10 @@ int session_model(struct session *s, const char *init, struct err *e)
 static int publish_model(void *user, const char *dir, struct err *e)
 {
     const struct session *s = user;
-    struct publish p = {.tokenizer = s->tok_json,
-                        .tokenizer_len = s->tok_json_len,
+    size_t n = 0;
+    const char *json = s->tok ? tokenizer_json(s->tok, &n) : NULL;
+    struct publish p = {.tokenizer = json,
+                        .tokenizer_len = n,
                         .config = &s->config,
                         .bos = s->name[0],
                         .eos = s->name[1],
@@ -258,7 +316,8 @@ int session_train(struct session *s, struct feed train, struct feed val, bool sh
                             .shuffle = shuffle,
                             .publish = publish_model,
                             .user = s,
-                            .note = note_line};
+                            .note = note_line,
+                            .begun_s = s->begun_s};
     int rc = trainer_begin(&s->t, e);
     if (rc == 0)
         rc = trainer_run(&s->t, e);
@@ -271,8 +330,9 @@ void session_close(struct session *s)
     model_free(s->m);
     config_release(&s->config);
     tokenizer_close(s->tok);
-    free(s->tok_json);
     for (int k = 0; k < 3; k++)
         free(s->name[k]);
     run_close(&s->run);
+    while (s->n_paths > 0)
+        free(s->paths[--s->n_paths]);
 }

@@ -4,6 +4,7 @@
  * suffice.
  *
  *     struct session s = {.o = &options, .table = opts, .prog = &p};
+ *     session_path(&s, "init", e) ...          options that name files, made absolute
  *     session_open(&s, e)                      locks the directory; restores the options on
  * --resume fresh:   fill s.config, s.ids, session_tokenizer(); session_settle(); session_store()
  *     resumed: session_restore(); session_settle()
@@ -29,16 +30,20 @@ struct session {
     struct config config;
     struct model *m;
     struct tokenizer *tok; /* NULL: none */
-    char *tok_json;
-    size_t tok_json_len;
     struct special_ids ids;
     char *name[3]; /* texts of bos, eos and pad; NULL: none or not known */
     const char *chat_template;
     struct trainer t;
+    double begun_s;
+    char *paths[8]; /* of session_path() */
+    int n_paths;
 };
+/* Makes the value of an option that names a file absolute, as run.json keeps it: a relative one
+ * would mean something else from elsewhere. Left alone: none, "-", P%. The file need not exist. */
+int session_path(struct session *s, const char *option, struct err *e);
 int session_open(struct session *s, struct err *e);
-/* Takes a tokenizer.json (json becomes the session's, freed by session_close). */
-int session_tokenizer(struct session *s, char *json, size_t n, const char *name, struct err *e);
+/* Takes t: it is closed by session_close. */
+void session_tokenizer(struct session *s, struct tokenizer *t);
 /* The config gets the special ids; the options what they leave open; memory and disk are checked.
  */
 int session_settle(struct session *s, bool stream, struct err *e);
@@ -46,7 +51,8 @@ int session_settle(struct session *s, bool stream, struct err *e);
 int session_store(struct session *s, json_t *inputs, struct err *e);
 /* The reverse; *inputs is borrowed from the run. */
 int session_restore(struct session *s, json_t **inputs, struct err *e);
-/* init: directory of a model to start from, or NULL. */
+/* The newest checkpoint's weights where there is one; else those of the model in the directory
+ * init, which must be what they were when the run began; else (NULL) random ones. */
 int session_model(struct session *s, const char *init, struct err *e);
 int session_train(struct session *s, struct feed train, struct feed val, bool shuffle,
                   struct err *e);

@@ -165,18 +165,15 @@ static int add_end_of_turn(struct session *s, struct err *e)
 static int take_model(const struct sft *f, struct session *s, struct err *e)
 {
     struct modeldir m;
-    const char *json;
-    char *copy;
-    size_t n;
     int rc = -1;
 
     if (!f->model)
         return err_usage(e, "-m DIR is missing: the model to fine-tune");
     if (modeldir_open(&m, f->model, MODELDIR_TOKENIZER, e) < 0)
         return -1;
-    json = tokenizer_json(m.tok, &n);
-    if (chat_format_check(m.path, e) >= 0 && (copy = mem_dup(json, n, e)) &&
-        session_tokenizer(s, copy, n, m.path, e) == 0 && config_load(&s->config, m.path, e) == 0) {
+    if (chat_format_check(m.path, e) >= 0 && config_load(&s->config, m.path, e) == 0) {
+        session_tokenizer(s, m.tok);
+        m.tok = NULL;
         s->ids = m.ids;
         rc = 0;
     }
@@ -187,7 +184,7 @@ static int take_model(const struct sft *f, struct session *s, struct err *e)
 /* What fine-tuning wants otherwise than pretraining where the user does not say. */
 static void sft_defaults(struct train_options *o, const struct config *c)
 {
-    if (o->lr == 0)
+    if (o->lr < 0)
         o->lr = 1e-4 * sqrt(768.0 / c->d_model);
     if (o->epochs == 0 && o->n_steps == 0 && o->n_tokens == 0)
         o->epochs = 3;

@@ -5,22 +5,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
+#include <sys/stat.h>
+#include <unistd.h>
 #include "base/mem.h"
-#include "io/jtree.h"
+#include "base/sys.h"
+#include "train/sources_int.h"
 #include "train/spool.h"
 
 /* ---- opening ---- */
 
+/* Of a regular file, the absolute path: fifos and /dev/fd/N have none. */
 static int add_path(struct sources *d, const char *path, struct err *e)
 {
-    d->path[d->n] = strcmp(path, "-") == 0 ? mem_strdup(path, e) : sys_realpath(path, e);
+    struct stat st;
+    bool file = strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+
+    d->path[d->n] = file ? sys_realpath(path, e) : mem_strdup(path, e);
     return d->path[d->n] ? (d->n++, 0) : -1;
 }
 
-static int open_inputs(struct sources *d, char *const *paths, int n, struct err *e)
+/* Inputs of one tokenizer may still say otherwise how documents begin and end. */
+static int same_marks(const struct shard_head *a, const char *name_a, const struct shard_head *b,
+                      const char *name_b, struct err *e)
 {
-    static char *stdin_only[] = {"-"};
+    if (a->bos == b->bos && a->eos == b->eos)
+        return 0;
+    return err_set(e,
+                   "%s has BOS %" PRId64 " and EOS %" PRId64 ", %s has %" PRId64 " and %" PRId64
+                   ": make the shards alike",
+                   name_a, a->bos, a->eos, name_b, b->bos, b->eos);
+}
+
+int sources_open_inputs(struct sources *d, char *const *paths, int n, struct err *e)
+{
+    static char stdin_path[] = "-";
+    char *const stdin_only[] = {stdin_path};
 
     if (n == 0) {
         paths = stdin_only;
@@ -30,12 +49,15 @@ static int open_inputs(struct sources *d, char *const *paths, int n, struct err 
         !(d->in = mem_new((size_t)n, sizeof *d->in, e)))
         return -1;
     for (int i = 0; i < n; i++) {
+        if (strcmp(paths[i], "-") == 0 && isatty(STDIN_FILENO))
+            return err_set(e, "stdin is a terminal: name a shard, or pipe one in");
         if (add_path(d, paths[i], e) < 0 || !(d->in[i] = shard_open(paths[i], e)))
             return -1;
         const struct shard_head *h = shard_head(d->in[i]);
         if (i == 0)
             d->head = *h;
-        else if (shard_same_tokenizer(&d->head, paths[0], h, paths[i], e) < 0)
+        else if (shard_same_tokenizer(&d->head, paths[0], h, paths[i], e) < 0 ||
+                 same_marks(&d->head, paths[0], h, paths[i], e) < 0)
             return -1;
         bool known = h->vocab_size > 0 && (i == 0 || d->vocab_size > 0);
         d->vocab_size = known && h->vocab_size > d->vocab_size ? h->vocab_size
@@ -56,110 +78,68 @@ static bool all_mapped(const struct sources *d)
 
 int sources_open(struct sources *d, char *const *operands, int n, bool stream, struct err *e)
 {
-    if (open_inputs(d, operands, n, e) < 0)
+    if (sources_open_inputs(d, operands, n, e) < 0)
         return -1;
     d->kind = stream ? SOURCE_STREAM : all_mapped(d) ? SOURCE_FILES : SOURCE_SPOOL;
     return 0;
 }
 
-/* ---- run.json ---- */
+/* ---- loading ---- */
 
-static const char *const kind_words[] = {"files", "spool", "stream"};
-
-static json_t *describe_file(const char *path, struct err *e)
+static int check_ids(const struct corpus *c, const char *what, const struct sources_plan *p,
+                     struct err *e)
 {
-    struct shard_totals t;
-    char sum[17];
-
-    if (shard_peek(path, NULL, &t, e) < 0)
-        return NULL;
-    snprintf(sum, sizeof sum, "%016" PRIx64, t.checksum);
-    return json_pack("{s:s,s:s,s:I}", "path", path, "checksum", sum, "bytes",
-                     (json_int_t)t.n_bytes);
-}
-
-json_t *sources_describe(const struct sources *d, struct err *e)
-{
-    json_t *files = json_array(), *o = NULL;
-
-    for (int i = 0; files && d->kind == SOURCE_FILES && i < d->n; i++) {
-        json_t *f = describe_file(d->path[i], e);
-        if (!f || json_array_append_new(files, f) != 0)
-            goto out;
-    }
-    o = json_pack("{s:s,s:I,s:b,s:O}", "kind", kind_words[d->kind], "vocab_size",
-                  (json_int_t)d->vocab_size, "weights", (int)d->has_weights, "files", files);
-    if (!o)
-        err_nomem(e, "run.json", 0);
-out:
-    json_decref(files);
-    return o;
-}
-
-/* A named file must have the totals that it had. */
-static int reopen_file(struct sources *d, const json_t *f, struct err *e)
-{
-    const char *path = json_string_value(json_object_get(f, "path"));
-    json_t *now = path ? describe_file(path, e) : NULL;
-
-    if (!path)
-        return err_set(e, "run.json: an input has no path");
-    if (!now)
-        return err_prefix(e, "an input of the run cannot be read again: ");
-    bool same = json_equal(f, now);
-    json_decref(now);
-    if (!same)
-        return err_set(e, "%s: has changed since the run began; start a new run", path);
-    return (d->path[d->n] = mem_strdup(path, e)) ? (d->n++, 0) : -1;
-}
-
-int sources_reopen(struct sources *d, const json_t *described, char *const *operands, int n,
-                   const char *spool, struct err *e)
-{
-    const char *kind = json_string_value(json_object_get(described, "kind"));
-    const json_t *files = json_object_get(described, "files");
-    size_t n_files = json_array_size(files);
-
-    d->kind = kind && strcmp(kind, "files") == 0   ? SOURCE_FILES
-              : kind && strcmp(kind, "spool") == 0 ? SOURCE_SPOOL
-                                                   : SOURCE_STREAM;
-    d->vocab_size = (uint64_t)json_integer_value(json_object_get(described, "vocab_size"));
-    d->has_weights = json_is_true(json_object_get(described, "weights"));
-    if (d->kind == SOURCE_SPOOL && spool_complete(spool))
+    if (c->id_bound <= p->vocab_size)
         return 0;
-    if (d->kind != SOURCE_FILES) {
-        if (open_inputs(d, operands, n, e) < 0)
-            return err_prefix(e, d->kind == SOURCE_SPOOL
-                                     ? "the run's spool is incomplete, give the input again: "
-                                     : "a stream resumes from its input given again: ");
-        return 0;
-    }
-    if (!(d->path = mem_new(n_files + 1, sizeof *d->path, e)))
+    return err_set(
+        e, "%s: holds id %" PRIu64 ", which is not below the model's vocabulary of %" PRIu64, what,
+        c->id_bound - 1, p->vocab_size);
+}
+
+/* Copies what the inputs bring, unless that was done before. */
+static int load_spool(struct corpus *c, const char *dir, struct shard_in *const *in, int n,
+                      uint64_t vocab_size, bool weights, const struct sources_plan *p,
+                      struct err *e)
+{
+    int width = vocab_size > 0 && vocab_size <= 1 << 16 ? 2 : 4;
+
+    if (!spool_complete(dir) && spool_write(dir, in, n, width, weights, p->tick, p->user, e) < 0)
         return -1;
-    for (size_t i = 0; i < n_files; i++)
-        if (reopen_file(d, json_array_get(files, i), e) < 0)
+    return spool_open(c, dir, e);
+}
+
+static int load_corpus(struct sources *d, const struct sources_plan *p, struct err *e)
+{
+    if (d->kind == SOURCE_SPOOL)
+        return load_spool(&d->corpus, p->dirs.spool, d->in, d->n, d->vocab_size, d->has_weights, p,
+                          e) < 0
+                   ? -1
+                   : check_ids(&d->corpus, "the input", p, e);
+    for (int i = 0; i < d->n; i++)
+        if (corpus_add_shard(&d->corpus, d->path[i], p->tick, p->user, e) < 0 ||
+            check_ids(&d->corpus, d->path[i], p, e) < 0)
             return -1;
     return 0;
 }
 
-/* ---- loading ---- */
-
-static int load_corpus(struct sources *d, const struct sources_plan *p, struct err *e)
+/* A validation shard that cannot be mapped. */
+static int spool_val(struct sources *d, const struct sources_plan *p, struct err *e)
 {
-    if (d->kind == SOURCE_FILES) {
-        for (int i = 0; i < d->n; i++)
-            if (corpus_add_shard(&d->corpus, d->path[i], e) < 0)
-                return -1;
-        return 0;
-    }
-    int width = d->vocab_size > 0 && d->vocab_size <= 1 << 16 ? 2 : 4;
-    if (!spool_complete(p->spool) &&
-        spool_write(p->spool, d->in, d->n, width, d->has_weights, p->tick, p->user, e) < 0)
-        return -1;
-    return spool_open(&d->corpus, p->spool, e);
+    struct shard_in *in = NULL;
+    int rc = -1;
+
+    if (spool_complete(p->dirs.val_spool))
+        return spool_open(&d->val_corpus, p->dirs.val_spool, e);
+    if ((in = shard_open(p->val_path, e)) &&
+        (!d->in ||
+         shard_same_tokenizer(&d->head, shard_name(d->in[0]), shard_head(in), p->val_path, e) == 0))
+        rc = load_spool(&d->val_corpus, p->dirs.val_spool, &in, 1, shard_head(in)->vocab_size,
+                        shard_head(in)->has_weights, p, e);
+    shard_close(in);
+    return rc;
 }
 
-static int load_val_file(struct sources *d, const struct sources_plan *p, struct err *e)
+static int map_val(struct sources *d, const struct sources_plan *p, struct err *e)
 {
     struct shard_head h;
 
@@ -167,16 +147,22 @@ static int load_val_file(struct sources *d, const struct sources_plan *p, struct
         return -1;
     int rc = d->in ? shard_same_tokenizer(&d->head, shard_name(d->in[0]), &h, p->val_path, e) : 0;
     shard_head_release(&h);
-    if (rc < 0)
+    return rc < 0 ? -1 : corpus_add_shard(&d->val_corpus, p->val_path, p->tick, p->user, e);
+}
+
+static int load_val_file(struct sources *d, const struct sources_plan *p, struct err *e)
+{
+    bool map = !spool_complete(p->dirs.val_spool) && corpus_can_map(p->val_path);
+
+    if ((map ? map_val(d, p, e) : spool_val(d, p, e)) < 0 ||
+        check_ids(&d->val_corpus, p->val_path, p, e) < 0)
         return -1;
-    if (!corpus_can_map(p->val_path))
-        return err_set(e, "%s: deflated or gzipped; validation reads a plain shard: shard cat -o",
-                       p->val_path);
-    return corpus_add_shard(&d->val_corpus, p->val_path, e) < 0 ||
-                   windows_init(&d->val_windows, &d->val_corpus, p->n_ctx, p->bos, p->eos, PART_ALL,
-                                0, p->seed, e) < 0
-               ? -1
-               : 0;
+    if (windows_init(&d->val_windows, &d->val_corpus, p->n_ctx, p->bos, p->eos, PART_ALL, 0,
+                     p->seed, e) < 0)
+        return -1;
+    return d->val_windows.n_windows
+               ? 0
+               : err_set(e, "%s: there is not one token to predict", p->val_path);
 }
 
 static int cut_windows(struct sources *d, const struct sources_plan *p, struct err *e)
@@ -192,6 +178,9 @@ static int cut_windows(struct sources *d, const struct sources_plan *p, struct e
         if (windows_init(&d->val_windows, &d->corpus, p->n_ctx, p->bos, p->eos, val, p->val_share,
                          p->seed, e) < 0)
             return -1;
+        if (d->val_windows.n_windows == 0 && d->corpus.n_tok > 0)
+            return err_set(e, "--val %g%%: that is not one token of %" PRIu64, 100 * p->val_share,
+                           d->corpus.n_tok);
     }
     return windows_init(&d->train_windows, &d->corpus, p->n_ctx, p->bos, p->eos, train,
                         p->val_share, p->seed, e);
@@ -202,7 +191,13 @@ int sources_load(struct sources *d, const struct sources_plan *p, struct err *e)
     if (p->val_path && load_val_file(d, p, e) < 0)
         return -1;
     if (d->kind == SOURCE_STREAM) {
-        d->stream = stream_new(d->in, d->n, p->n_ctx, p->bos, p->eos, p->val_share, p->seed, e);
+        struct stream_plan sp = {.n_ctx = p->n_ctx,
+                                 .vocab_size = p->vocab_size,
+                                 .bos = p->bos,
+                                 .eos = p->eos,
+                                 .val_share = p->val_share,
+                                 .seed = p->seed};
+        d->stream = stream_new(d->in, d->n, &sp, e);
         if (!d->stream)
             return -1;
         d->train = stream_feed(d->stream);

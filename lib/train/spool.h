@@ -5,7 +5,8 @@
  *     spool/tokens     ids, 2 or 4 bytes each, little-endian
  *     spool/docs       tokens of each document, 8 bytes each
  *     spool/weights    a byte for each token, only where the data has weights
- *     spool/spool.json counts and checksum; written last: without it the spool is incomplete
+ *     spool/spool.json counts and XXH3-64 of each file; written last: without it the spool is
+ *                      incomplete
  */
 #ifndef TRAIN_SPOOL_H
 #define TRAIN_SPOOL_H
@@ -28,6 +29,7 @@ void spool_abort(struct spool *s);
 int spool_write(const char *dir, struct shard_in *const *in, int n_in, int width, bool weights,
                 int (*tick)(void *user, uint64_t n_tok), void *user, struct err *e);
 bool spool_complete(const char *dir);
+/* Verifies the files and maps them. */
 int spool_open(struct corpus *c, const char *dir, struct err *e);
 
 #endif

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/signals.h"
 #include "base/sys.h"
-#include "io/out.h"
+#include "kern/peak.h"
+#include "train/checkpoint.h"
+
+#define PEAK_S .03 /* time spent on measuring the processor's peak */
 
 static void note(const struct trainer *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void note(const struct trainer *t, const char *fmt, ...)
@@ -53,13 +55,12 @@ int trainer_need(const struct train_options *o, const struct config *c, uint64_t
     n->mem_bytes = b.total + weights + optim_bytes(n_weights);
     n->checkpoint_bytes = weights + optim_bytes(n_weights) + (1 << 20);
     /* one more than is kept stands beside the others until it is complete */
-    n->disk_bytes = n->checkpoint_bytes * ((uint64_t)o->keep_last + 1 + (o->keep_best ? 1 : 0));
+    n->n_checkpoints = (uint64_t)o->keep_last + 1 + (o->keep_best ? 1 : 0);
     return 0;
 }
 
 /* ---- beginning ---- */
 
-/* Sequences of a step, and how many steps the windows of the run last. */
 static uint64_t step_sequences(const struct trainer *t, uint64_t step)
 {
     uint64_t full = (uint64_t)(t->o->n_batch * t->o->n_accum);
@@ -67,6 +68,7 @@ static uint64_t step_sequences(const struct trainer *t, uint64_t step)
     return schedule_batch(1, full, (uint64_t)t->o->batch_ramp, step);
 }
 
+/* Steps that take all of total_windows. */
 static uint64_t count_steps(const struct trainer *t)
 {
     uint64_t step = 0, n = 0;
@@ -92,10 +94,12 @@ static int plan_steps(struct trainer *t, struct err *e)
                                     .min_lr = o->min_lr,
                                     .decay_share = 0.2,
                                     .n_steps = (uint64_t)o->n_steps};
-    if (o->n_steps == 0) {
+    if (o->n_tokens > 0)
+        t->total_windows = ((uint64_t)o->n_tokens - 1) / (uint64_t)o->n_ctx + 1;
+    else if (o->n_steps == 0)
         t->total_windows = (uint64_t)ceil(o->epochs * (double)t->train.n_windows);
+    if (o->n_steps == 0)
         t->schedule.n_steps = count_steps(t);
-    }
     uint64_t auto_warmup = t->schedule.n_steps / 50 < 1000 ? t->schedule.n_steps / 50 : 1000;
     t->schedule.n_warmup = o->warmup >= 0 ? (uint64_t)o->warmup : auto_warmup;
     if (t->schedule.n_warmup > t->schedule.n_steps)
@@ -103,34 +107,6 @@ static int plan_steps(struct trainer *t, struct err *e)
                          t->schedule.n_warmup, t->schedule.n_steps);
     t->eval_every = o->eval_every ? (uint64_t)o->eval_every : (t->schedule.n_steps + 19) / 20;
     return 0;
-}
-
-static int load_newest(struct trainer *t, struct err *e)
-{
-    uint64_t *v;
-    size_t n;
-    struct buf path = BUF_INIT;
-    struct st *s = NULL;
-    int rc = run_checkpoints(t->run, &v, &n, e);
-
-    if (rc < 0 || n == 0)
-        goto out;
-    rc = -1;
-    if (buf_printf(&path, e, "%s/checkpoint-%" PRIu64, t->run->dir, v[n - 1]) < 0 ||
-        state_load(&t->st, &t->opt, path.s, e) < 0 || !(s = st_open_dir(path.s, e)) ||
-        model_read(t->m, s, "", model_weights(t->m), e) < 0)
-        goto out;
-    t->saved_step = t->st.step;
-    if (t->train.forward && t->train.forward(t->train.self, t->st.n_windows, t->st.mark, e) < 0)
-        goto out;
-    exec_weights_changed(t->x);
-    note(t, "resuming %s at step %" PRIu64, t->run->dir, t->st.step);
-    rc = 0;
-out:
-    st_close(s);
-    buf_release(&path);
-    free(v);
-    return rc;
 }
 
 static int note_isa(struct trainer *t, struct err *e)
@@ -154,19 +130,48 @@ static bool eval_due(const struct trainer *t)
            (t->st.step % t->eval_every == 0 || t->ended || t->st.step == t->schedule.n_steps);
 }
 
+/* A validation that is due after the last complete step and that a signal prevented. */
+static bool eval_pending(const struct trainer *t)
+{
+    return t->st.step > 0 && eval_due(t) && t->st.val_step != t->st.step;
+}
+
+/* Finds out whether the stream has ended, since its last step is validated. A signal while it waits
+ * leaves that open. */
+static int look_ahead(struct trainer *t, struct err *e)
+{
+    if (!t->train.more || !t->val.fill || t->ended || t->st.step == 0 ||
+        t->st.step >= t->schedule.n_steps)
+        return 0;
+    int r = t->train.more(t->train.self, e);
+    if (r < 0 && !sig_pending())
+        return -1;
+    t->ended = r == 0;
+    return 0;
+}
+
 static int open_log(struct trainer *t, struct err *e)
 {
     char *own = t->o->log ? NULL : run_path(t->run, "log.tsv", e);
-    bool pending = t->st.step > 0 && eval_due(t) && t->st.val_step != t->st.step;
     int rc = -1;
 
     if (own || t->o->log)
-        rc = metrics_open(&t->log, own ? own : t->o->log, t->st.step - pending, e);
+        rc = metrics_open(&t->log, own ? own : t->o->log, t->st.step - eval_pending(t), e);
+    t->log.name = !own && strcmp(t->o->log, "-") == 0 ? "stdout" : own ? "log.tsv" : t->o->log;
     free(own);
-    t->log.name = t->o->log && strcmp(t->o->log, "-") != 0 ? t->o->log
-                  : t->o->log                              ? "stdout"
-                                                           : "log.tsv";
     return rc;
+}
+
+static int begin_state(struct trainer *t, struct err *e)
+{
+    t->st = (struct train_state){.best_val = INFINITY, .val = NAN};
+    if (!t->o->resume)
+        return 0;
+    if (checkpoint_load(t, e) < 0 || look_ahead(t, e) < 0)
+        return -1;
+    if (t->st.step > 0)
+        note(t, "resuming %s at step %" PRIu64, t->run->dir, t->st.step);
+    return 0;
 }
 
 int trainer_begin(struct trainer *t, struct err *e)
@@ -174,7 +179,6 @@ int trainer_begin(struct trainer *t, struct err *e)
     struct exec_opt xo = exec_options(t->o);
     struct exec_cost cost;
 
-    t->st = (struct train_state){.best_val = INFINITY, .val = NAN};
     if (plan_steps(t, e) < 0)
         return -1;
     t->micro = mem_new((size_t)t->o->n_accum, sizeof *t->micro, e);
@@ -183,13 +187,21 @@ int trainer_begin(struct trainer *t, struct err *e)
     for (int64_t i = 0; i < t->o->n_accum; i++)
         if (batchbuf_init(&t->micro[i], xo.max_tok, e) < 0)
             return -1;
-    if ((t->o->resume && load_newest(t, e) < 0) || note_isa(t, e) < 0 || open_log(t, e) < 0)
+    if (begin_state(t, e) < 0 || note_isa(t, e) < 0 || open_log(t, e) < 0)
         return -1;
     if (exec_cost(model_config(t->m), 1, (int)t->o->n_ctx, &cost, e) < 0)
         return -1;
     t->flops_per_tok = (cost.flops_forward + cost.flops_backward) / (double)t->o->n_ctx;
-    t->begun_s = t->saved_s = sys_time();
+    t->peak_flops = peak_flops((enum gemm_dtype)t->o->dtype, (int)t->o->n_threads, PEAK_S);
+    t->saved_s = sys_time();
+    if (t->begun_s == 0)
+        t->begun_s = t->saved_s;
     return 0;
+}
+
+static bool time_is_up(const struct trainer *t)
+{
+    return t->o->max_time_s > 0 && sys_time() - t->begun_s >= t->o->max_time_s;
 }
 
 /* ---- steps ---- */
@@ -229,7 +241,7 @@ struct step_result {
     bool finite;
 };
 
-/* All passes of a step. 1: done; 0: a signal came in between, nothing is changed; -1. */
+/* All passes of a step. 1: done; 0: it is time to stop, nothing is changed; -1. */
 static int run_passes(struct trainer *t, int n_micro, struct step_result *r, struct err *e)
 {
     double weights = 0, sum = 0;
@@ -243,7 +255,7 @@ static int run_passes(struct trainer *t, int n_micro, struct step_result *r, str
     for (int i = 0; i < n_micro; i++) {
         struct batchbuf *b = &t->micro[i];
         struct exec_loss loss;
-        if (sig_pending())
+        if (sig_pending() || time_is_up(t))
             return 0;
         if (exec_train(t->x, &b->b, b->target, b->weight, (float)(1 / weights),
                        t->st.step * (uint64_t)t->o->n_accum + (uint64_t)i, &loss, NULL, e) < 0)
@@ -262,15 +274,16 @@ static int nonfinite(struct trainer *t, const struct step_result *r, struct err 
 
     if (t->st.n_bad++ >= (uint64_t)t->o->skip_nonfinite)
         return err_set(e,
-                       "step %" PRIu64 ": %s is not finite; nothing was changed by it and the last "
-                       "checkpoint is good (a lower --lr, or --skip-nonfinite N, may help)",
+                       "step %" PRIu64
+                       ": %s is not finite; it changed nothing, and checkpoints are "
+                       "as they were (a lower --lr, or --skip-nonfinite N, may help)",
                        step, r->finite ? "the gradient" : "the loss");
     note(t, "step %" PRIu64 ": %s is not finite; passed over", step,
          r->finite ? "the gradient" : "the loss");
     return 0;
 }
 
-/* One step. 1: done; 0: stopped by a signal or the end of a stream, state as before; -1. */
+/* One step. 1: done; 0: it is time to stop, or the stream has ended, state as before; -1. */
 static int run_step(struct trainer *t, struct step_result *r, struct err *e)
 {
     uint64_t step = t->st.step + 1, n_windows = t->st.n_windows;
@@ -308,7 +321,7 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
     return 1;
 }
 
-/* ---- validation, checkpoints ---- */
+/* ---- validation ---- */
 
 /* Windows from *i on until the batch is full or the feed has no more (*more false). */
 static int fill_val(struct trainer *t, uint64_t *i, struct batchbuf *b, bool *more, struct err *e)
@@ -347,32 +360,6 @@ int trainer_evaluate(struct trainer *t, double *loss, struct err *e)
     return rc;
 }
 
-static int save_checkpoint(struct trainer *t, struct err *e)
-{
-    struct buf path = BUF_INIT;
-    char *tmp = NULL;
-    int rc = -1;
-
-    if (t->saved_step == t->st.step && t->st.step > 0)
-        return 0;
-    if (buf_printf(&path, e, "%s/checkpoint-%" PRIu64, t->run->dir, t->st.step) < 0 ||
-        !(tmp = out_dir_begin(path.s, e)))
-        goto out;
-    if (model_save(t->m, tmp, ST_F32, e) < 0 || (t->publish && t->publish(t->user, tmp, e) < 0) ||
-        state_save(&t->st, &t->opt, tmp, e) < 0 || out_dir_commit(tmp, path.s, e) < 0) {
-        out_dir_abort(tmp);
-        goto out;
-    }
-    free(tmp);
-    t->saved_step = t->st.step;
-    t->saved_s = sys_time();
-    rc = run_prune(t->run, (size_t)t->o->keep_last, t->o->keep_best ? t->st.best_step : UINT64_MAX,
-                   e);
-out:
-    buf_release(&path);
-    return rc;
-}
-
 /* 1: the lowest loss so far; 0: not; -1. A signal leaves the validation pending. */
 static int evaluate_now(struct trainer *t, struct err *e)
 {
@@ -390,6 +377,8 @@ static int evaluate_now(struct trainer *t, struct err *e)
     t->st.best_step = t->st.step;
     return 1;
 }
+
+/* ---- the loop ---- */
 
 static bool save_due(const struct trainer *t)
 {
@@ -413,13 +402,8 @@ static void show(struct trainer *t, double tok_per_s)
     progress_at(&t->progress, (double)t->st.step, extra);
 }
 
-/* What follows a step: validation, log, checkpoint. tok_per_s NAN: not known. */
-static int after_step(struct trainer *t, double lr, double tok_per_s, struct err *e)
+static int log_row(struct trainer *t, double lr, double tok_per_s, struct err *e)
 {
-    int best = eval_due(t) ? evaluate_now(t, e) : 0;
-
-    if (best < 0 || (eval_due(t) && t->st.val_step != t->st.step))
-        return best;
     struct metrics_row row = {.step = t->st.step,
                               .n_tokens = t->st.n_tokens,
                               .loss = t->st.loss,
@@ -428,72 +412,98 @@ static int after_step(struct trainer *t, double lr, double tok_per_s, struct err
                               .grad_norm = t->st.grad_norm,
                               .tok_per_s = tok_per_s,
                               .time_s = t->st.time_s};
-    if (metrics_row(&t->log, &row, e) < 0)
-        return -1;
-    if (best && t->o->keep_best)
-        return save_checkpoint(t, e) < 0 ? -1 : run_set_best(t->run, t->st.step, e);
-    return save_due(t) ? save_checkpoint(t, e) : 0;
+    int rc = metrics_row(&t->log, &row, e);
+
+    if (rc > 0)
+        note(t, "%s was closed by its reader; going on without a log", t->log.name);
+    return rc < 0 ? -1 : 0;
 }
 
+/* What follows a step: validation, log, checkpoint. tok_per_s NAN: not known. */
+static int after_step(struct trainer *t, double lr, double tok_per_s, struct err *e)
+{
+    if (look_ahead(t, e) < 0)
+        return -1;
+    int best = eval_due(t) ? evaluate_now(t, e) : 0;
+    if (best < 0 || eval_pending(t))
+        return best;
+    if (log_row(t, lr, tok_per_s, e) < 0)
+        return -1;
+    return (best && t->o->keep_best) || save_due(t) ? checkpoint_save(t, e) : 0;
+}
+
+/* Stopped by a signal, or by --max-time. */
 static int stop(struct trainer *t, struct err *e)
 {
+    char text[80];
     int sig = sig_pending();
 
-    progress_finish(&t->progress);
-    if (t->st.step > 0 && save_checkpoint(t, e) < 0)
+    if (t->st.step > 0 && checkpoint_save(t, e) < 0)
         return -1;
-    if (t->st.step > 0)
-        note(t, "stopped after step %" PRIu64 "; --resume goes on", t->st.step);
-    if (sig && e) {
-        e->kind = ERR_SIGNAL;
-        e->sys_errno = sig;
+    snprintf(text, sizeof text, "stopped after step %" PRIu64 " of %" PRIu64 "; --resume goes on",
+             t->st.step, t->schedule.n_steps);
+    if (sig) {
+        err_set(e, "%s", text);
+        if (e)
+            e->kind = ERR_SIGNAL;
+        return -1;
     }
-    return sig ? -1 : 0;
+    note(t, "%s", text);
+    return 0;
 }
 
-int trainer_run(struct trainer *t, struct err *e)
+static int finish(struct trainer *t, struct err *e)
+{
+    char val[48] = "";
+
+    if (t->st.step == 0)
+        return err_set(e, "no training data: there is not one token to predict");
+    if (checkpoint_save(t, e) < 0 || run_finish(t->run, t->st.step, e) < 0)
+        return -1;
+    if (!isnan(t->st.val))
+        snprintf(val, sizeof val, ", validation loss %.4f", t->st.val);
+    if (t->st.step < t->schedule.n_steps)
+        note(t, "the stream ended after step %" PRIu64 " of %" PRIu64, t->st.step,
+             t->schedule.n_steps);
+    note(t, "%s: finished after step %" PRIu64 ", loss %.4f%s", t->run->dir, t->st.step, t->st.loss,
+         val);
+    return 0;
+}
+
+/* Steps to the end, or until it is time to stop. */
+static int run_steps(struct trainer *t, struct err *e)
 {
     struct step_result r;
-    bool timeout = false;
-    int rc = 1;
 
-    progress_start(&t->progress, "step", "step", (double)t->schedule.n_steps, t->o->progress,
-                   t->o->quiet);
-    t->progress.base = (double)t->st.step;
-    if (t->st.step > 0 && eval_due(t) && t->st.val_step != t->st.step &&
-        after_step(t, schedule_lr(&t->schedule, t->st.step), NAN, e) < 0)
-        goto fail;
-    while (t->st.step < t->schedule.n_steps && !t->ended) {
+    if (eval_pending(t) && after_step(t, schedule_lr(&t->schedule, t->st.step), NAN, e) < 0)
+        return -1;
+    while (t->st.step < t->schedule.n_steps && !t->ended && !sig_pending() && !time_is_up(t)) {
         double from_s = sys_time();
-        timeout = t->o->max_time_s > 0 && from_s - t->begun_s >= t->o->max_time_s;
-        if (timeout || sig_pending())
-            break;
-        if ((rc = run_step(t, &r, e)) < 0)
-            goto fail;
-        if (rc == 0)
-            break;
+        int rc = run_step(t, &r, e);
+        if (rc <= 0)
+            return rc;
         double step_s = sys_time() - from_s;
         t->st.time_s += step_s;
         show(t, (double)r.n_tok / step_s);
         if (after_step(t, r.lr, (double)r.n_tok / step_s, e) < 0)
-            goto fail;
+            return -1;
     }
-    if (sig_pending() || timeout)
-        return stop(t, e);
-    progress_finish(&t->progress);
-    if (t->st.step == 0)
-        return err_set(e, "no training data: there is not one token to predict");
-    if (t->st.step < t->schedule.n_steps)
-        note(t, "the stream ended after step %" PRIu64 " of %" PRIu64, t->st.step,
-             t->schedule.n_steps);
-    if (t->val.fill && t->st.val_step != t->st.step && evaluate_now(t, e) < 0)
-        return -1;
-    if (save_checkpoint(t, e) < 0 || run_finish(t->run, t->st.step, e) < 0)
-        return -1;
     return 0;
-fail:
+}
+
+int trainer_run(struct trainer *t, struct err *e)
+{
+    progress_start(&t->progress, "step", "step", (double)t->schedule.n_steps, t->o->progress,
+                   t->o->quiet);
+    t->progress.base = (double)t->st.step;
+    int rc = run_steps(t, e);
     progress_finish(&t->progress);
-    return -1;
+    if (sig_pending() && (rc == 0 || (e && e->kind == ERR_SIGNAL)))
+        return stop(t, e);
+    if (rc < 0)
+        return -1;
+    bool done = !eval_pending(t) && (t->st.step >= t->schedule.n_steps || t->ended);
+    return done ? finish(t, e) : stop(t, e);
 }
 
 void trainer_release(struct trainer *t)

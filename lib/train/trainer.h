@@ -3,7 +3,8 @@
  * checkpoints. The same for every loss that exec_train computes.
  *
  *     struct trainer t = {.o = &options, .run = &run, .m = model, .train = feed, ...};
- *     trainer_begin(&t, e)       memory, and the newest checkpoint where resuming
+ *     trainer_begin(&t, e)       memory, and the newest checkpoint's state where resuming: the
+ *                                model must hold its weights
  *     trainer_run(&t, e)         to the end; ERR_SIGNAL after a checkpoint when a signal came
  *     trainer_release(&t)
  *
@@ -32,6 +33,7 @@ struct trainer {
     int (*publish)(void *user, const char *dir, struct err *e);
     void *user;
     void (*note)(void *user, const char *text); /* lines for people; may be NULL */
+    double begun_s; /* sys_time() from which --max-time counts; 0: from trainer_begin on */
 
     /* the trainer's own */
     struct exec *x;
@@ -44,16 +46,18 @@ struct trainer {
     uint64_t total_windows; /* of the run; UINT64_MAX: until the steps are done */
     uint64_t eval_every;
     uint64_t saved_step;
-    double begun_s, saved_s, flops_per_tok, peak_flops;
+    double saved_s, flops_per_tok, peak_flops;
     bool ended; /* the stream had no more */
 };
 int trainer_begin(struct trainer *t, struct err *e);
 int trainer_run(struct trainer *t, struct err *e);
 void trainer_release(struct trainer *t);
 
-/* What a run will take, for a check before anything is allocated. */
+/* What a run will take, for a check before anything is allocated: memory; a checkpoint; all the
+ * checkpoints that stand beside each other at a time. */
 struct trainer_need {
-    uint64_t mem_bytes, disk_bytes, checkpoint_bytes;
+    uint64_t mem_bytes, checkpoint_bytes;
+    uint64_t n_checkpoints;
 };
 int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
                  struct trainer_need *n, struct err *e);

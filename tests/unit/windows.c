@@ -143,42 +143,94 @@ static void check_split(const struct docs *d, enum part train, enum part val, do
     corpus_release(&c);
 }
 
+static void put_weighted(struct shard_out *o, const uint32_t *ids, size_t n)
+{
+    uint8_t weights[4096];
+
+    for (size_t i = 0; i < n && i < sizeof weights; i++)
+        weights[i] = (uint8_t)(ids[i] * 37 + i);
+    shard_put(o, ids, weights, n, NULL);
+}
+
+/* A stream that goes on where another stood gives the windows that it would have given. */
+static void check_forward(const char *path, const struct stream_plan *plan, uint64_t n,
+                          uint64_t mark)
+{
+    struct err e = {0};
+    struct shard_in *in = shard_open(path, NULL);
+    struct stream *s = stream_new(&in, 1, plan, NULL);
+    struct feed f = stream_feed(s);
+
+    is_int(f.forward(f.self, n, mark, &e), 0, "goes on behind %d windows", (int)n);
+    ok(f.mark(f.self) == mark, "with the same mark");
+    stream_free(s);
+    shard_close(in);
+    in = shard_open(path, NULL);
+    s = stream_new(&in, 1, plan, NULL);
+    f = stream_feed(s);
+    is_int(f.forward(f.self, n, mark + 1, &e), -1, "another stream is refused");
+    is_like(e.msg, "differs from what the run has already trained on", "and says so");
+    stream_free(s);
+    shard_close(in);
+    in = shard_open(path, NULL);
+    s = stream_new(&in, 1, plan, NULL);
+    f = stream_feed(s);
+    is_int(f.forward(f.self, 1 << 20, mark, &e), -1, "a shorter stream is refused");
+    is_like(e.msg, "ends within what the run has already trained on", "and says so");
+    stream_free(s);
+    shard_close(in);
+}
+
 /* A shard read as a stream gives the windows that the mapped file gives, less what is held out. */
 static void check_stream(const struct docs *d, int n_ctx)
 {
-    struct shard_head h = {.vocab_size = 1000, .bos = BOS, .eos = EOS, .pad = -1, .provenance = ""};
+    struct shard_head h = {.vocab_size = 1000,
+                           .bos = BOS,
+                           .eos = EOS,
+                           .pad = -1,
+                           .provenance = "",
+                           .has_weights = true};
+    const struct stream_plan plan = {
+        .n_ctx = n_ctx, .vocab_size = 1000, .bos = BOS, .eos = EOS, .val_share = 0.3, .seed = 7};
     const char *path = scratch_path("stream.tok");
     struct shard_out *o = shard_create(path, &h, 0, NULL);
     size_t from = 0, bad = 0;
 
     for (size_t i = 0; i < d->n; from += d->len[i++])
-        shard_put(o, d->tok + from, NULL, d->len[i], NULL);
+        put_weighted(o, d->tok + from, d->len[i]);
     is_int(shard_commit(o, NULL, NULL), 0, "shard written");
 
     struct corpus c = CORPUS_INIT;
     struct windows w;
     struct batchbuf a, b;
     ok(corpus_can_map(path), "it can be mapped");
-    is_int(corpus_add_shard(&c, path, NULL), 0, "and is");
+    is_int(corpus_add_shard(&c, path, NULL, NULL, NULL), 0, "and is");
     is_int(c.n_docs, d->n, "documents");
     is_int(c.n_tok, d->n_tok, "tokens");
     struct shard_in *in = shard_open(path, NULL);
-    struct stream *s = stream_new(&in, 1, n_ctx, BOS, EOS, 0.3, 7, NULL);
+    struct stream *s = stream_new(&in, 1, &plan, NULL);
     struct feed f = stream_feed(s), v = stream_val_feed(s);
     windows_init(&w, &c, n_ctx, BOS, EOS, PART_TRAIN_DOCS, 0.3, 7, NULL);
     batchbuf_init(&a, n_ctx, NULL);
     batchbuf_init(&b, n_ctx, NULL);
-    uint64_t i;
+    uint64_t i, mark = f.mark(f.self), half_mark = mark;
     for (i = 0;; i++) {
         batchbuf_clear(&a);
         batchbuf_clear(&b);
+        if (i == w.n_windows / 2)
+            half_mark = mark;
+        int more = i % 3 ? f.more(f.self, NULL) : -2;
+        bad += f.mark(f.self) != mark; /* what was only looked at does not count */
         int r = f.fill(f.self, i, &a, NULL);
+        mark = f.mark(f.self);
+        bad += more != -2 && more != r;
         if (r <= 0 || i >= w.n_windows)
             break;
         windows_fill(&w, i, &b, NULL);
         bad += a.b.n_tok != b.b.n_tok || a.b.n_seq != b.b.n_seq ||
                memcmp(a.ids, b.ids, sizeof *a.ids * (size_t)a.b.n_tok) != 0 ||
                memcmp(a.target, b.target, sizeof *a.ids * (size_t)a.b.n_tok) != 0 ||
+               memcmp(a.weight, b.weight, sizeof *a.weight * (size_t)a.b.n_tok) != 0 ||
                memcmp(a.cu, b.cu, sizeof *a.cu * (size_t)(a.b.n_seq + 1)) != 0;
     }
     is_int(i, w.n_windows, "as many windows");
@@ -191,11 +243,14 @@ static void check_stream(const struct docs *d, int n_ctx)
         if (v.fill(v.self, i, &a, NULL) <= 0)
             break;
         windows_fill(&w, i, &b, NULL);
-        bad +=
-            a.b.n_tok != b.b.n_tok || memcmp(a.ids, b.ids, sizeof *a.ids * (size_t)a.b.n_tok) != 0;
+        bad += a.b.n_tok != b.b.n_tok ||
+               memcmp(a.ids, b.ids, sizeof *a.ids * (size_t)a.b.n_tok) != 0 ||
+               memcmp(a.weight, b.weight, sizeof *a.weight * (size_t)a.b.n_tok) != 0;
     }
     is_int(i, w.n_windows, "as many held-out windows");
     is_int(bad, 0, "equal held-out windows");
+    windows_init(&w, &c, n_ctx, BOS, EOS, PART_TRAIN_DOCS, 0.3, 7, NULL);
+    check_forward(path, &plan, w.n_windows / 2, half_mark);
     windows_release(&w);
     batchbuf_release(&a);
     batchbuf_release(&b);
