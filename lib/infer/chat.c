@@ -140,9 +140,9 @@ int chat_format_find(struct chat_format *f, const struct tokenizer *t, struct er
     return find_mark(t, im_start, &f->im_start, e) < 0 ? -1 : find_mark(t, im_end, &f->im_end, e);
 }
 
-static int is_foreign(const char *where, struct err *e)
+static int is_foreign(const char *file, const char *what, struct err *e)
 {
-    return err_set(e, "%s: only the ChatML template that sft writes is understood", where);
+    return err_set(e, "%s: %sonly the ChatML template that sft writes is understood", file, what);
 }
 
 /* 1, 0 if there is no chat_template.jinja, -1. transformers writes the template there. */
@@ -162,7 +162,7 @@ static int check_jinja(const char *dir, struct err *e)
             if (n == sizeof chat_template - 1 && memcmp(text, chat_template, n) == 0)
                 rc = 1;
             else
-                is_foreign(path.s, e);
+                is_foreign(path.s, "", e);
         }
         in_close(in);
     }
@@ -189,7 +189,9 @@ int chat_format_check(const char *dir, struct err *e)
             t = json_object_get(tree, "chat_template");
         if (t && !json_is_null(t)) {
             const char *text = json_string_value(t);
-            rc = text && strcmp(text, chat_template) == 0 ? 1 : is_foreign(path.s, e);
+            rc = text && strcmp(text, chat_template) == 0
+                     ? 1
+                     : is_foreign(path.s, "chat_template: ", e);
         }
     }
     json_decref(tree);
