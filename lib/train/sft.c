@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/signals.h"
@@ -312,6 +313,25 @@ static int load_data(const struct sft *f, struct session *s, char **operands, in
                : pack_init(&d->val_pack, &d->val, n_ctx, 0, false, seed, e);
 }
 
+/* A run whose conversations could not be read leaves nothing, so that the same command with its
+ * input mended starts again. A signal is another matter: that run may be resumed. */
+static void forget_run(const struct session *s, const char *spool, const char *val_spool,
+                       const struct err *e)
+{
+    static const char *const names[] = {"run.json", "tokenizer.json"};
+
+    if (s->o->resume || e->kind == ERR_SIGNAL)
+        return;
+    out_rmtree(spool, NULL);
+    out_rmtree(val_spool, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = run_path(&s->run, names[i], NULL);
+        if (path)
+            unlink(path);
+        free(path);
+    }
+}
+
 static int load_and_train(const struct sft *f, struct session *s, char **operands, int n,
                           struct err *e)
 {
@@ -321,8 +341,10 @@ static int load_and_train(const struct sft *f, struct session *s, char **operand
     int rc = -1;
 
     sig_catch();
-    if (spool && val_spool && load_data(f, s, operands, n, spool, val_spool, &d, e) == 0 &&
-        session_model(s, f->model, e) == 0) {
+    bool loaded = spool && val_spool && load_data(f, s, operands, n, spool, val_spool, &d, e) == 0;
+    if (!loaded && spool && val_spool)
+        forget_run(s, spool, val_spool, e);
+    if (loaded && session_model(s, f->model, e) == 0) {
         struct feed val = {0};
         if (d.val_pack.n_windows)
             val = pack_feed(&d.val_pack);

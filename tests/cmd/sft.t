@@ -104,6 +104,7 @@ refused() { # ERE NAME JSON [OPTION...]
     fails 1 "$ere" "$name" train -o r "$@" refused.jsonl
 }
 refused 'refused.jsonl:2: not a JSON object' "what is no JSON" 'hello'
+runs "the same command goes well once the file is mended" train -o r talk.jsonl
 refused 'refused.jsonl:2: not a JSON object' "a record cut off" '{"messages": ['
 refused 'refused.jsonl:2: no conversation' "another record" '{"text": "x"}'
 refused 'refused.jsonl:2: message 1 has no "role"' "a message without role" '{"messages": [{"content": "x"}]}'
