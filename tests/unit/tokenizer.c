@@ -67,7 +67,7 @@ static void reference(const char *name, bool nfc)
            "%s: the reference's %zu ids, not %zu", name, n_want / 4, ids.n);
     }
     if (nfc)
-        skip(2, "not in form C: another text comes back");
+        note("not in form C: another text comes back");
     else
         round_trip(t, &ids, s, n, name);
     ids_release(&ids);
