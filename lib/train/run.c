@@ -125,19 +125,27 @@ static int take_lock(const char *path, struct err *e)
     return sys_lock(path, e);
 }
 
-static int open_fresh(struct run *r, struct err *e)
+static int refuse_full(const struct run *r, struct err *e)
 {
     int full = holds_files(r->dir, e);
 
     if (full > 0)
         return err_set(e, "%s: not empty; --resume goes on with a run, or choose another -o",
                        r->dir);
-    return full < 0 ? -1 : sweep(r, e);
+    return full;
+}
+
+static int make_fresh(struct run *r, struct err *e)
+{
+    r->made = mkdir(r->dir, 0777) == 0;
+    if (!r->made && errno != EEXIST)
+        return err_sys(e, "%s: cannot make the directory", r->dir);
+    return r->made ? 0 : refuse_full(r, e);
 }
 
 static int open_resumed(struct run *r, struct err *e)
 {
-    return load_doc(r, e) < 0 || place_tokenizer(r, e) < 0 ? -1 : sweep(r, e);
+    return load_doc(r, e) < 0 ? -1 : place_tokenizer(r, e);
 }
 
 int run_open(struct run *r, const char *dir, bool resume, struct err *e)
@@ -151,13 +159,10 @@ int run_open(struct run *r, const char *dir, bool resume, struct err *e)
         err_sys(e, "%s: no run to resume", dir);
         goto fail;
     }
-    r->made = !resume && mkdir(dir, 0777) == 0;
-    if (!resume && !r->made && errno != EEXIST) {
-        err_sys(e, "%s: cannot make the directory", dir);
+    if (!resume && make_fresh(r, e) < 0)
         goto fail;
-    }
     if (!(lock = run_path(r, "lock", e)) || (r->lock = take_lock(lock, e)) < 0 ||
-        (resume ? open_resumed(r, e) : open_fresh(r, e)) < 0)
+        (resume ? open_resumed(r, e) : refuse_full(r, e)) < 0 || sweep(r, e) < 0)
         goto fail;
     free(lock);
     return 0;

@@ -53,7 +53,7 @@ static int put_ids(struct spool *s, const struct shard_doc *d, struct err *e)
     if (mem_grow(&s->bytes, &s->cap, n_bytes, 1, e) < 0)
         return -1;
     for (size_t i = 0; i < d->n; i++) {
-        most |= d->ids[i];
+        most = d->ids[i] > most ? d->ids[i] : most;
         if (s->width == 2)
             le16_put(s->bytes + 2 * i, (uint16_t)d->ids[i]);
         else
