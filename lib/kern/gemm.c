@@ -47,7 +47,7 @@ int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
                             "use openblas or ref");
 #if defined(HAVE_OPENBLAS)
     if (b == GEMM_OPENBLAS)
-        gemm_openblas_prepare();
+        return gemm_openblas_prepare(e);
 #else
     if (b == GEMM_OPENBLAS)
         return err_usage(e, "--gemm openblas: this build is without OpenBLAS; use ref");

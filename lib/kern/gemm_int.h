@@ -26,7 +26,8 @@ extern const struct gemm_kernels gemm_ref_avx2, gemm_ref_avx512;
 #endif
 #if defined(HAVE_OPENBLAS)
 extern const struct gemm_kernels gemm_openblas;
-void gemm_openblas_prepare(void); /* before the first product */
+/* Loads the library; before the first product. -1: it cannot be had. */
+int gemm_openblas_prepare(struct err *e);
 #endif
 
 /* The reference for an instruction set: the same bits from each. */
