@@ -214,4 +214,35 @@ runs 'a megabyte of one letter, twice' timeout 60 bpe-train -q -s 300 --split gp
 is "$(tok got 'join " ", map { length } @token[259 .. 262]')" '2 4 8 16' 'lengths double'
 runs 'a megabyte of DNA' timeout 60 bpe-train -q -s 2000 -o got dna.txt
 
+# ---- each system call of the output, failing once: the old file or the whole new one, never a part
+
+cp corpus.txt small.in
+bpe-train -q -j 1 -s 300 -o want.out small.in
+bad=''
+for fault in write:ENOSPC write:EIO write:short write:EINTR fsync:EIO rename:EACCES close:EIO \
+    open:ENOSPC read:EIO mmap:ENOMEM; do
+    n=1
+    while [ $n -le 40 ]; do
+        rm -rf here
+        mkdir here
+        echo old >here/x
+        injected "${fault%:*}" $n "${fault#*:}" bpe-train -q -j 1 -s 300 -o here/x small.in
+        [ $hit = yes ] || break
+        if [ "$status" -eq 0 ]; then
+            cmp -s here/x want.out || bad="$bad $fault:$n:not-whole"
+        else
+            [ "$(cat here/x)" = old ] || cmp -s here/x want.out || bad="$bad $fault:$n:lost"
+            printf '%s\n' "$err" | grep -q '^bpe-train: ' || bad="$bad $fault:$n:silent"
+        fi
+        case $fault:$status in
+        *:EINTR:0 | *:short:0 | close:*:0 | mmap:*:0 | *:1) ;;
+        *) bad="$bad $fault:$n:status-$status" ;;
+        esac
+        [ "$(find here -type f | wc -l)" -eq 1 ] || bad="$bad $fault:$n:left-over"
+        n=$((n + 1))
+    done
+    [ $n -gt 1 ] || bad="$bad $fault:never"
+done
+is "$bad" '' 'failing system calls'
+
 done_testing

@@ -228,4 +228,35 @@ else
     skip 3 'memory is not measured here'
 fi
 
+# ---- each system call of the output, failing once: the old file or the whole new one, never a part
+
+cp in.jsonl small.in
+dedup -q -j 1 --jsonl -o want.out small.in
+bad=''
+for fault in write:ENOSPC write:EIO write:short write:EINTR fsync:EIO rename:EACCES close:EIO \
+    open:ENOSPC read:EIO mmap:ENOMEM; do
+    n=1
+    while [ $n -le 40 ]; do
+        rm -rf here
+        mkdir here
+        echo old >here/x
+        injected "${fault%:*}" $n "${fault#*:}" dedup -q -j 1 --jsonl -o here/x small.in
+        [ $hit = yes ] || break
+        if [ "$status" -eq 0 ]; then
+            cmp -s here/x want.out || bad="$bad $fault:$n:not-whole"
+        else
+            [ "$(cat here/x)" = old ] || cmp -s here/x want.out || bad="$bad $fault:$n:lost"
+            printf '%s\n' "$err" | grep -q '^dedup: ' || bad="$bad $fault:$n:silent"
+        fi
+        case $fault:$status in
+        *:EINTR:0 | *:short:0 | close:*:0 | mmap:*:0 | *:1) ;;
+        *) bad="$bad $fault:$n:status-$status" ;;
+        esac
+        [ "$(find here -type f | wc -l)" -eq 1 ] || bad="$bad $fault:$n:left-over"
+        n=$((n + 1))
+    done
+    [ $n -gt 1 ] || bad="$bad $fault:never"
+done
+is "$bad" '' 'failing system calls'
+
 done_testing
