@@ -57,9 +57,11 @@ static int put_act(json_t *o, const struct family *f, const struct config *c)
         word = f->act;
     if (was && act_find(was, &act) == 0 && act == c->act)
         word = was;
-    bad |= json_object_set_new(o, f->k_act, json_string(word));
+    json_t *value = json_string(word); /* word may be the string that it replaces */
+    bad |= json_object_set(o, f->k_act, value);
     if (json_object_get(o, "hidden_activation"))
-        bad |= json_object_set_new(o, "hidden_activation", json_string(word));
+        bad |= json_object_set(o, "hidden_activation", value);
+    json_decref(value);
     return bad;
 }
 
