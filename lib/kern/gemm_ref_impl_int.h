@@ -1,7 +1,9 @@
 /*
  * The reference product, the definition of the others: c = Σ a·b by fused multiply-adds from 0 in
- * ascending k, one chain for each output. Lanes are outputs, so every instruction set gives the
- * same bits. Blocks of outputs and of k (chains wait in acc) only keep operands near.
+ * ascending k, one chain for each output; a gradient of weights, whose k are tokens, takes a chain
+ * for each REF_TOK of them, so that the sum over many loses little. Lanes are outputs, so every
+ * instruction set gives the same bits. Blocks of outputs and of k (chains wait in acc) only keep
+ * operands near.
  */
 #ifndef GEMM_REF_IMPL_INT_H
 #define GEMM_REF_IMPL_INT_H
@@ -10,9 +12,10 @@
 #include <string.h>
 #include "kern/gemm_int.h"
 
-#define REF_M 32
-#define REF_N 64
-#define REF_K 128
+#define REF_M   32
+#define REF_N   64
+#define REF_K   128
+#define REF_TOK 32
 
 static void ref_cut(enum gemm_kind kind, int m, int n, int k, int *tile_m, int *tile_n)
 {
@@ -66,23 +69,35 @@ static void ref_pack(enum gemm_kind kind, float *to, const float *b, int ldb, in
                                                 : b[(size_t)(k0 + i) * (size_t)ldb + (size_t)j];
 }
 
+/* c (+)= acc, which is zeroed */
+static void ref_store(float *acc, int m, int n, float *c, int ldc, bool add)
+{
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float *out = c + (size_t)i * (size_t)ldc + (size_t)j;
+            *out = add ? *out + acc[i * REF_N + j] : acc[i * REF_N + j];
+        }
+    memset(acc, 0, (size_t)m * REF_N * sizeof *acc);
+}
+
 /* m ≤ REF_M, n ≤ REF_N */
 static void ref_tile(enum gemm_kind kind, int m, int n, int k, const float *a, int lda,
                      const float *b, int ldb, float *c, int ldc, bool add)
 {
     float acc[REF_M * REF_N] = {0}, packed[REF_K * REF_N];
     size_t row = kind == GEMM_TN ? 1 : (size_t)lda, step = kind == GEMM_TN ? (size_t)lda : 1;
-    for (int k0 = 0; k0 < k; k0 += REF_K) {
-        int len = k - k0 < REF_K ? k - k0 : REF_K;
+    int block = kind == GEMM_TN ? REF_TOK : REF_K;
+    for (int k0 = 0; k0 < k; k0 += block) {
+        int len = k - k0 < block ? k - k0 : block;
         ref_pack(kind, packed, b, ldb, n, k0, len);
         for (int i = 0; i < m; i++)
             ref_row(acc + i * REF_N, a + (size_t)i * row + (size_t)k0 * step, step, packed, len);
-    }
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            float *out = c + (size_t)i * (size_t)ldc + (size_t)j;
-            *out = add ? *out + acc[i * REF_N + j] : acc[i * REF_N + j];
+        if (kind == GEMM_TN && k0 + block < k) {
+            ref_store(acc, m, n, c, ldc, add);
+            add = true;
         }
+    }
+    ref_store(acc, m, n, c, ldc, add);
 }
 
 const struct gemm_kernels VEC(gemm_ref) = {.cut = ref_cut, .tile = ref_tile};
