@@ -153,6 +153,9 @@ static void test_written(void)
         "\"rms_norm_eps\":1e-5,\"head_dim\":32,\"eos_token_id\":[7,9],\"mlp_bias\":true}",
         "{" QWEN ",\"use_sliding_window\":true,\"sliding_window\":8,\"max_window_layers\":0,"
         "\"layer_types\":[\"sliding_attention\",\"sliding_attention\"],\"dtype\":\"bfloat16\"}",
+        "{\"model_type\":\"gemma\",\"vocab_size\":9,\"hidden_size\":64,\"num_hidden_layers\":1,"
+        "\"num_attention_heads\":2,\"intermediate_size\":8,\"hidden_act\":\"gelu\","
+        "\"hidden_activation\":\"gelu_pytorch_tanh\"}",
         "{\"model_type\":\"phi3\",\"vocab_size\":9,\"hidden_size\":64,\"num_hidden_layers\":1,"
         "\"num_attention_heads\":2,\"intermediate_size\":8,\"partial_rotary_factor\":0.75,"
         "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":20000.0}}",

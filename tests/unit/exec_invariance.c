@@ -142,7 +142,9 @@ static void check_packed(struct model *m, struct exec_opt o, const char *name)
        worst_nll);
     ok(worst_dx <= allowed(o.gemm, 3e-5), "%s: packed documents' dL/dx, %g from each alone", name,
        worst_dx);
-    ok(worst_grad <= 1e-6, "%s: packed documents' gradients, %g from the sum", name, worst_grad);
+    /* a sum in another order: OpenBLAS takes hundreds of tokens in one go */
+    ok(worst_grad <= (o.gemm == GEMM_OPENBLAS ? 3e-6 : 1e-6),
+       "%s: packed documents' gradients, %g from the sum", name, worst_grad);
     test_batch_free(&all);
     exec_free(x);
     free(sum);
