@@ -5,16 +5,18 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "kern/gemm_int.h"
+#include "kern/gemm_own_int.h"
 
 const char *const gemm_backend_words[] = {"ref", "openblas", "own", NULL};
 const char *const gemm_dtype_words[] = {"f32", "bf16", NULL};
 
 struct gemm_weight {
     const float *w;
-    float *rounded; /* NULL: w is read in place */
+    float *copy; /* rounded, or for own packed; NULL: w is read in place */
     int n, k;
     enum gemm_backend backend;
     enum gemm_dtype dtype;
+    bool with_dgrad;
 };
 
 /* Floats that a thread rounds or copies at a time. */
@@ -41,10 +43,7 @@ const struct gemm_kernels *gemm_ref_for(enum isa isa)
 
 int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
 {
-    (void)t;
-    if (b == GEMM_OWN)
-        return err_usage(e, "--gemm own: this build has no kernels of its own; "
-                            "use openblas or ref");
+    (void)t, (void)e;
 #if defined(HAVE_OPENBLAS)
     if (b == GEMM_OPENBLAS)
         return gemm_openblas_prepare(e);
@@ -76,7 +75,7 @@ static const struct gemm_kernels *kernels(enum gemm_backend b)
 #if defined(HAVE_OPENBLAS)
         return &gemm_openblas;
 #endif
-    case GEMM_OWN:
+    case GEMM_OWN: /* has products of its own */
         break;
     }
     BUG("gemm backend %d was not checked", (int)b);
@@ -86,7 +85,8 @@ static const struct gemm_kernels *kernels(enum gemm_backend b)
 
 size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad)
 {
-    (void)b, (void)with_dgrad;
+    if (b == GEMM_OWN)
+        return gemm_own_weight_floats(n, k, t, with_dgrad) * sizeof(float);
     return t == GEMM_F32 ? 0 : times(n, k) * sizeof(float);
 }
 
@@ -96,9 +96,9 @@ struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_back
     struct gemm_weight *g = mem_new(1, sizeof *g, e);
     if (!g)
         return NULL;
-    *g = (struct gemm_weight){.w = w, .n = n, .k = k, .backend = b, .dtype = t};
+    *g = (struct gemm_weight){w, NULL, n, k, b, t, with_dgrad};
     size_t n_bytes = gemm_weight_bytes(n, k, b, t, with_dgrad);
-    if (n_bytes && !(g->rounded = sys_pages(n_bytes, e))) {
+    if (n_bytes && !(g->copy = sys_pages(n_bytes, e))) {
         free(g);
         return NULL;
     }
@@ -109,34 +109,40 @@ void gemm_weight_free(struct gemm_weight *g)
 {
     if (!g)
         return;
-    if (g->rounded)
-        sys_pages_free(g->rounded, times(g->n, g->k) * sizeof(float));
+    if (g->copy)
+        sys_pages_free(g->copy, gemm_weight_bytes(g->n, g->k, g->backend, g->dtype, g->with_dgrad));
     free(g);
 }
 
-static int64_t n_stretches(size_t n)
+static int64_t pack_jobs(const struct gemm_weight *g)
 {
-    return (int64_t)((n + STRETCH - 1) / STRETCH);
+    if (g->backend == GEMM_OWN)
+        return gemm_own_pack_jobs(g->n, g->dtype, g->with_dgrad);
+    return g->copy ? (int64_t)((times(g->n, g->k) + STRETCH - 1) / STRETCH) : 0;
+}
+
+static void pack(const struct gemm_weight *g, int64_t job)
+{
+    if (g->backend == GEMM_OWN) {
+        gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, job);
+        return;
+    }
+    size_t all = times(g->n, g->k), from = (size_t)job * STRETCH;
+    ops_get()->bf16_round(g->copy + from, g->w + from, all - from < STRETCH ? all - from : STRETCH);
 }
 
 void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights)
 {
-    const struct ops *ops = ops_get();
     int64_t n = 0;
     for (int i = 0; i < n_weights; i++)
-        n += g[i]->rounded ? n_stretches(times(g[i]->n, g[i]->k)) : 0;
+        n += pack_jobs(g[i]);
     int at = 0;
-    int64_t before = 0; /* stretches of the weights before g[at]; tiles come in ascending order */
+    int64_t before = 0; /* jobs of the weights before g[at]; tiles come in ascending order */
     TEAM_FOR(wk, i, n)
     {
-        for (int64_t own;; before += own, at++) {
-            own = g[at]->rounded ? n_stretches(times(g[at]->n, g[at]->k)) : 0;
-            if (i < before + own)
-                break;
-        }
-        size_t all = times(g[at]->n, g[at]->k), from = (size_t)(i - before) * STRETCH;
-        ops->bf16_round(g[at]->rounded + from, g[at]->w + from,
-                        all - from < STRETCH ? all - from : STRETCH);
+        for (int64_t own; i >= before + (own = pack_jobs(g[at])); at++)
+            before += own;
+        pack(g[at], i - before);
     }
     team_barrier(wk);
 }
@@ -150,7 +156,8 @@ static size_t round_up(size_t n)
 
 size_t gemm_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k)
 {
-    (void)b;
+    if (b == GEMM_OWN)
+        return gemm_own_scratch_floats(t, m, n, k) * sizeof(float);
     return t == GEMM_F32 ? 0 : (round_up(times(m, n)) + round_up(times(m, k))) * sizeof(float);
 }
 
@@ -174,8 +181,8 @@ static void round_rows(struct worker *wk, int m, float *to, const float *x, int 
 
 /* ---- products */
 
-static void finish_tile(const struct gemm_epilogue *ep, float *y, int ldy, int row, int col, int m,
-                        int n)
+void gemm_finish_tile(const struct gemm_epilogue *ep, float *y, int ldy, int row, int col, int m,
+                      int n)
 {
     const struct ops *ops = ops_get();
     for (int r = row; r < row + m; r++) {
@@ -206,7 +213,7 @@ static void product(struct worker *wk, enum gemm_backend backend, enum gemm_kind
         kn->tile(kind, rows, cols, k, kind == GEMM_TN ? a + i : a + times(i, lda), lda,
                  kind == GEMM_NT ? b + times(j, ldb) : b + j, ldb, c + times(i, ldc) + j, ldc, add);
         if (ep)
-            finish_tile(ep, c, ldc, i, j, rows, cols);
+            gemm_finish_tile(ep, c, ldc, i, j, rows, cols);
     }
     team_barrier(wk);
 }
@@ -227,31 +234,47 @@ void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const f
             BUG("an activation cannot follow a sum that accumulates");
         more = rest.bias || rest.pre || rest.act != ACT_NONE || rest.residual;
     }
+    if (g->backend == GEMM_OWN) {
+        gemm_own_product(wk, g->dtype, GEMM_NT, m, g->n, g->k, x, ldx, g->copy, 0, y, ldy, add,
+                         more ? &rest : NULL, scratch);
+        return;
+    }
     if (g->dtype == GEMM_BF16) {
         round_rows(wk, m, scratch, x, g->k, ldx, NULL, NULL, 0, 0);
         x = scratch;
         ldx = g->k;
     }
-    product(wk, g->backend, GEMM_NT, m, g->n, g->k, x, ldx, g->rounded ? g->rounded : g->w, g->k, y,
-            ldy, add, more ? &rest : NULL);
+    product(wk, g->backend, GEMM_NT, m, g->n, g->k, x, ldx, g->copy ? g->copy : g->w, g->k, y, ldy,
+            add, more ? &rest : NULL);
 }
 
 void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
                 float *dx, int lddx, bool accumulate, void *scratch)
 {
+    if (g->backend == GEMM_OWN) {
+        const float *packed = g->copy + gemm_own_weight_floats(g->n, g->k, g->dtype, false);
+        gemm_own_product(wk, g->dtype, GEMM_NN, m, g->k, g->n, dy, lddy, packed, 0, dx, lddx,
+                         accumulate, NULL, scratch);
+        return;
+    }
     if (g->dtype == GEMM_BF16) {
         round_rows(wk, m, scratch, dy, g->n, lddy, NULL, NULL, 0, 0);
         dy = scratch;
         lddy = g->n;
     }
-    product(wk, g->backend, GEMM_NN, m, g->k, g->n, dy, lddy, g->rounded ? g->rounded : g->w, g->k,
-            dx, lddx, accumulate, NULL);
+    product(wk, g->backend, GEMM_NN, m, g->k, g->n, dy, lddy, g->copy ? g->copy : g->w, g->k, dx,
+            lddx, accumulate, NULL);
 }
 
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
                 const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
                 bool accumulate, void *scratch)
 {
+    if (b == GEMM_OWN) {
+        gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate, NULL,
+                         scratch);
+        return;
+    }
     if (t == GEMM_BF16) {
         float *dy2 = scratch, *x2 = dy2 + round_up(times(m, n));
         round_rows(wk, m, dy2, dy, n, lddy, x2, x, k, ldx);

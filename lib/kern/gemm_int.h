@@ -30,6 +30,10 @@ extern const struct gemm_kernels gemm_openblas;
 int gemm_openblas_prepare(struct err *e);
 #endif
 
+/* What of ep follows the sum, for rows [row, row + m) and columns [col, col + n) of y. */
+void gemm_finish_tile(const struct gemm_epilogue *ep, float *y, int ldy, int row, int col, int m,
+                      int n);
+
 /* The reference for an instruction set: the same bits from each. */
 const struct gemm_kernels *gemm_ref_for(enum isa isa);
 

@@ -1,7 +1,7 @@
 /*
  * Speed of the kernels beside the peak measured in the same run: "name figure unit share %".
  *
- *     obj/tests/bench/kern [-j N] [gemm|attn|ops]...
+ *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [gemm|attn|ops]...
  *
  * gemm: the five products of GPT-2 124M at 256 and 1024 tokens, forward, input gradient, weight
  * gradient. attn: a layer of its attention. ops: on one thread, in the caches.
@@ -17,6 +17,7 @@
 #include "kern/gemm.h"
 
 static int n_threads = 2;
+static enum gemm_backend backend;
 static double peak;
 
 /* One thread is timed by the processor's clock, which other programs disturb less. */
@@ -103,7 +104,7 @@ struct product {
 static void product_pass(struct worker *w, void *arg)
 {
     struct product *p = arg;
-    enum gemm_backend b = gemm_backend_default();
+    gemm_weight_pack(w, &p->g, 1);
     for (int r = 0; r < p->rounds; r++) {
         watch_start(w, &p->watch);
         if (p->what == 0)
@@ -111,8 +112,8 @@ static void product_pass(struct worker *w, void *arg)
         else if (p->what == 1)
             gemm_dgrad(w, p->g, p->m, p->y, p->n, p->x, p->k, false, p->scratch);
         else
-            gemm_wgrad(w, b, p->t, p->m, p->n, p->k, p->y, p->n, p->x, p->k, p->dw, p->k, true,
-                       p->scratch);
+            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->n, p->x, p->k, p->dw, p->k,
+                       true, p->scratch);
         watch_stop(w, &p->watch);
     }
 }
@@ -133,9 +134,9 @@ static void products(int m, enum gemm_dtype t)
         p.x = filled((size_t)m * (size_t)k);
         p.y = filled((size_t)m * (size_t)n);
         p.dw = filled((size_t)n * (size_t)k);
-        size_t scratch = gemm_scratch(gemm_backend_default(), t, m, n, k);
+        size_t scratch = gemm_scratch(backend, t, m, n, k);
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
-        p.g = gemm_weight_new(w, n, k, gemm_backend_default(), t, true, &e);
+        p.g = gemm_weight_new(w, n, k, backend, t, true, &e);
         for (p.what = 0; p.what < 3; p.what++) {
             p.watch.best = 0;
             team_run(n_threads, product_pass, &p);
@@ -276,10 +277,17 @@ static void elements(void)
 
 int main(int argc, char **argv)
 {
+    backend = gemm_backend_default();
     bool all = true, gemm = false, attn = false, ops = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-j") == 0 && i + 1 < argc) {
             n_threads = (int)strtol(argv[++i], NULL, 10);
+            continue;
+        }
+        if (strcmp(argv[i], "-g") == 0 && i + 1 < argc) {
+            for (i++, backend = GEMM_REF; strcmp(argv[i], gemm_backend_words[backend]) != 0;)
+                if (++backend > GEMM_OWN)
+                    return 2;
             continue;
         }
         all = false;
@@ -291,8 +299,8 @@ int main(int argc, char **argv)
     printf("peak-%s-%d-threads %.1f GFLOP/s\n", ops_get()->name, n_threads, peak);
     for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
         products(m, GEMM_F32);
-    if (all || gemm)
-        products(256, GEMM_BF16);
+    for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
+        products(m, GEMM_BF16);
     if (all || attn) {
         attention(4, 64, 12, 12, 64, GEMM_F32);
         attention(1, 1024, 12, 12, 64, GEMM_F32);
