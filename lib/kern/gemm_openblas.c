@@ -86,7 +86,7 @@ static void load(void)
 {
     void *lib;
 
-    if (sys_mem_available() < (uint64_t)512 << 20) {
+    if (sys_mem_available() < (uint64_t)192 << 20) {
         snprintf(blas.why, sizeof blas.why, "too little memory to load OpenBLAS");
         return;
     }
@@ -105,7 +105,7 @@ static void load(void)
 int gemm_openblas_prepare(struct err *e)
 {
     pthread_once(&loaded, load);
-    return blas.why[0] ? err_usage(e, "--gemm openblas: %s", blas.why) : 0;
+    return blas.why[0] ? err_set(e, "--gemm openblas: %s", blas.why) : 0;
 }
 
 const struct gemm_kernels gemm_openblas = {.cut = cut, .tile = tile};
