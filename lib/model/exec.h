@@ -58,7 +58,7 @@ void exec_weights_changed(struct exec *x); /* packed copies are made anew by the
 /* Forward and backward. target[i]: the id that should follow token i; weight[i] its weight, 0: not
  * scored (NULL: all 1). Adds d/dθ Σ weight[i]·nll[i]·scale to the gradients. loss gets Σ weight·nll
  * and Σ weight in double, summed in order of tokens; nll (may be NULL) gets each token's. step
- * keys the dropout. */
+ * keys the dropout: a number of its own for each pass, also for those whose gradients add up. */
 struct exec_loss {
     double loss_sum, weight_sum;
     bool finite;

@@ -50,8 +50,9 @@ float *model_weights(const struct model *m);     /* the arena */
 
 /* Anything that is laid out as the parameter arena (weights, gradients, moments), in the family's
  * names and layouts: appended to a planned writer, or read from an open file. Reading demands
- * every tensor with its exact shape; extra tensors are an error unless the family is known to
- * carry them (rotary inv_freq, attention masks). */
+ * every tensor with its exact shape, by its full name or as base models are saved ("h.0..." for
+ * "transformer.h.0..."); extra tensors are an error unless the family is known to carry them
+ * (rotary inv_freq, attention masks, a tied head). */
 int model_plan_save(const struct model *m, struct st_writer *w, const char *prefix,
                     enum st_dtype dtype, struct err *e);
 int model_write(const struct model *m, const float *arena, struct st_writer *w, struct err *e);
