@@ -2,8 +2,11 @@
 #include "train/metrics.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,14 +50,29 @@ out:
     return rc;
 }
 
-static FILE *open_stdout(void)
+/* A row is one call, so that a kill or a full disk leaves no half of one if it can be helped. */
+static int write_all(int fd, const char *p, size_t n)
 {
-    int fd = dup(STDOUT_FILENO);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+    while (n > 0) {
+        ssize_t r = write(fd, p, n);
+        if (r < 0 && errno != EINTR)
+            return -1;
+        if (r > 0) {
+            p += r;
+            n -= (size_t)r;
+        }
+    }
+    return 0;
+}
 
-    if (!f && fd >= 0)
-        close(fd);
-    return f;
+static int open_log(const char *path, int how)
+{
+    int fd;
+
+    do
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | how, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 int metrics_open(struct metrics *m, const char *path, uint64_t resume_step, struct err *e)
@@ -63,53 +81,58 @@ int metrics_open(struct metrics *m, const char *path, uint64_t resume_step, stru
     bool is_stdout = strcmp(path, "-") == 0;
     bool go_on = !is_stdout && resume_step > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 
-    *m = (struct metrics){.name = is_stdout ? "stdout" : path};
+    *m = (struct metrics){.fd = -1, .name = is_stdout ? "stdout" : path};
     if (go_on && keep_rows(path, resume_step, e) < 0)
         return -1;
-    m->f = is_stdout ? open_stdout() : fopen(path, go_on ? "a" : "w");
-    if (!m->f)
+    m->fd = is_stdout ? dup(STDOUT_FILENO) : open_log(path, go_on ? O_APPEND : O_TRUNC);
+    if (m->fd < 0)
         return err_sys(e, "%s", m->name);
-    errno = 0;
-    if (go_on || (fputs(header, m->f) >= 0 && fflush(m->f) == 0) || errno == EPIPE)
-        return 0; /* that a pipe is closed is for the first row to tell */
-    err_sys(e, "%s", m->name);
-    fclose(m->f);
-    m->f = NULL;
+    /* that a pipe is closed is for the first row to tell */
+    if (go_on || write_all(m->fd, header, sizeof header - 1) == 0 || errno == EPIPE)
+        return 0;
+    err_sys(e, "%s: cannot write", m->name);
+    metrics_close(m, NULL);
     return -1;
 }
 
-static void put(FILE *f, const char *fmt, double v, char end)
+static int put(struct buf *b, const char *fmt, double v, char end, struct err *e)
 {
+    char text[64] = "";
+
     if (!isnan(v))
-        fprintf(f, fmt, v);
-    fputc(end, f);
+        snprintf(text, sizeof text, fmt, v);
+    return buf_printf(b, e, "%s%c", text, end);
 }
 
 int metrics_row(struct metrics *m, const struct metrics_row *r, struct err *e)
 {
-    if (!m->f)
+    struct buf b = BUF_INIT;
+    int rc = -1;
+
+    if (m->fd < 0)
         return 0;
-    errno = 0;
-    fprintf(m->f, "%llu\t%llu\t", (unsigned long long)r->step, (unsigned long long)r->n_tokens);
-    put(m->f, "%.6f", r->loss, '\t');
-    put(m->f, "%.6f", r->val_loss, '\t');
-    put(m->f, "%.6g", r->lr, '\t');
-    put(m->f, "%.5g", r->grad_norm, '\t');
-    put(m->f, "%.1f", r->tok_per_s, '\t');
-    put(m->f, "%.3f", r->time_s, '\n');
-    if (fflush(m->f) == 0 && !ferror(m->f))
-        return 0;
-    if (errno != EPIPE)
-        return err_sys(e, "%s", m->name);
-    fclose(m->f);
-    m->f = NULL;
-    return 1;
+    if (buf_printf(&b, e, "%" PRIu64 "\t%" PRIu64 "\t", r->step, r->n_tokens) < 0 ||
+        put(&b, "%.6f", r->loss, '\t', e) < 0 || put(&b, "%.6f", r->val_loss, '\t', e) < 0 ||
+        put(&b, "%.6g", r->lr, '\t', e) < 0 || put(&b, "%.5g", r->grad_norm, '\t', e) < 0 ||
+        put(&b, "%.1f", r->tok_per_s, '\t', e) < 0 || put(&b, "%.3f", r->time_s, '\n', e) < 0)
+        goto out;
+    if (write_all(m->fd, b.s, b.len) == 0) {
+        rc = 0;
+    } else if (errno != EPIPE) {
+        err_sys(e, "%s: cannot write", m->name);
+    } else {
+        metrics_close(m, NULL);
+        rc = 1;
+    }
+out:
+    buf_release(&b);
+    return rc;
 }
 
 int metrics_sync(struct metrics *m, struct err *e)
 {
-    /* EINVAL, ENOTSUP: pipes, terminals and devices have no disk behind them */
-    if (m->f && fsync(fileno(m->f)) != 0 && errno != EINVAL && errno != ENOTSUP)
+    /* pipes, terminals and devices have no disk behind them */
+    if (m->fd >= 0 && fsync(m->fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         return err_sys(e, "%s: cannot write to the disk", m->name);
     return 0;
 }
@@ -118,8 +141,8 @@ int metrics_close(struct metrics *m, struct err *e)
 {
     int rc = 0;
 
-    if (m->f && fclose(m->f) != 0)
-        rc = err_sys(e, "%s", m->name);
-    m->f = NULL;
+    if (m->fd >= 0 && close(m->fd) != 0 && errno != EINTR)
+        rc = err_sys(e, "%s: cannot write", m->name);
+    m->fd = -1;
     return rc;
 }

@@ -4,7 +4,7 @@
  * loses the rows after the step that the run goes on from, so that no step stands twice; one that
  * does not begin with this header is refused.
  *
- *     metrics_open(&m, "-", step, e);     "-" is a copy of stdout: stdio's own stays untouched
+ *     metrics_open(&m, "-", step, e);     "-" is stdout
  *     r = metrics_row(&m, &row, e);       1: the reader of a pipe has gone away, no more is written
  *     metrics_sync(&m, e);                before a checkpoint: the rows must not be lost behind it
  *     metrics_close(&m, e);
@@ -13,13 +13,16 @@
 #define TRAIN_METRICS_H
 
 #include <stdint.h>
-#include <stdio.h>
 #include "quern/err.h"
 
 struct metrics {
-    FILE *f;          /* NULL: not open, or its reader has gone */
+    int fd;           /* -1: not open, or its reader has gone */
     const char *name; /* for messages; the caller's */
 };
+#define METRICS_INIT \
+    {                \
+        .fd = -1     \
+    }
 struct metrics_row {
     uint64_t step, n_tokens;
     double loss, val_loss, lr, grad_norm, tok_per_s, time_s; /* NAN: empty */

@@ -50,15 +50,25 @@ static int holds_files(const char *dir, struct err *e)
     return found;
 }
 
+/* Before anything is made in the directory. */
+static int find_run(const struct run *r, struct err *e)
+{
+    char *path = run_path(r, "run.json", e);
+    int rc = path ? 0 : -1;
+
+    if (rc == 0 && access(r->dir, F_OK) != 0)
+        rc = err_sys(e, "%s: no run to resume", r->dir);
+    else if (rc == 0 && access(path, F_OK) != 0)
+        rc = err_set(e, "%s: no run to resume: it has no run.json", r->dir);
+    free(path);
+    return rc;
+}
+
 static int load_doc(struct run *r, struct err *e)
 {
     char *path = run_path(r, "run.json", e);
 
-    if (!path)
-        return -1;
-    if (access(path, F_OK) != 0)
-        err_set(e, "%s: no run to resume: it has no run.json", r->dir);
-    else
+    if (path)
         r->doc = jtree_load(path, e);
     free(path);
     return r->doc ? 0 : -1;
@@ -155,11 +165,7 @@ int run_open(struct run *r, const char *dir, bool resume, struct err *e)
     *r = (struct run){.lock = -1, .dir = mem_strdup(dir, e), .fresh = !resume};
     if (!r->dir)
         return -1;
-    if (resume && access(dir, F_OK) != 0) {
-        err_sys(e, "%s: no run to resume", dir);
-        goto fail;
-    }
-    if (!resume && make_fresh(r, e) < 0)
+    if ((resume ? find_run(r, e) : make_fresh(r, e)) < 0)
         goto fail;
     if (!(lock = run_path(r, "lock", e)) || (r->lock = take_lock(lock, e)) < 0 ||
         (resume ? open_resumed(r, e) : refuse_full(r, e)) < 0 || sweep(r, e) < 0)

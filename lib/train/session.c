@@ -317,7 +317,8 @@ int session_train(struct session *s, struct feed train, struct feed val, bool sh
                             .publish = publish_model,
                             .user = s,
                             .note = note_line,
-                            .begun_s = s->begun_s};
+                            .begun_s = s->begun_s,
+                            .log = METRICS_INIT};
     int rc = trainer_begin(&s->t, e);
     if (rc == 0)
         rc = trainer_run(&s->t, e);

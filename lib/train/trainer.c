@@ -458,7 +458,8 @@ static int finish(struct trainer *t, struct err *e)
 
     if (t->st.step == 0)
         return err_set(e, "no training data: there is not one token to predict");
-    if (checkpoint_save(t, e) < 0 || run_finish(t->run, t->st.step, e) < 0)
+    if (checkpoint_save(t, e) < 0 || metrics_close(&t->log, e) < 0 ||
+        run_finish(t->run, t->st.step, e) < 0)
         return -1;
     if (!isnan(t->st.val))
         snprintf(val, sizeof val, ", validation loss %.4f", t->st.val);

@@ -2,7 +2,8 @@
  * The training loop: windows from a feed, passes of the executor, the optimiser, validation, log,
  * checkpoints. The same for every loss that exec_train computes.
  *
- *     struct trainer t = {.o = &options, .run = &run, .m = model, .train = feed, ...};
+ *     struct trainer t = {.o = &options, .run = &run, .m = model, .train = feed, ...,
+ *                         .log = METRICS_INIT};
  *     trainer_begin(&t, e)       memory, and the newest checkpoint's state where resuming: the
  *                                model must hold its weights
  *     trainer_run(&t, e)         to the end; ERR_SIGNAL after a checkpoint when a signal came

@@ -164,9 +164,9 @@ is "$(printf '%s\n' "$out" | cut -f 1-6)" "$(cut -f 1-6 m.tsv)" '--log - is stdo
 pretrain -c tiny.json --context 16 --batch 4 -j 1 --steps 300 --log - -q -o closed x.tok 2>err.txt |
     head -n 2 >/dev/null
 ok test -e closed/model.safetensors -- 'that the reader of the log goes does not end the run'
-fails 1 '^pretrain: stdout: No space left on device$' 'a full device for the log does' \
+fails 1 '^pretrain: stdout: cannot write: No space left on device$' 'a full device for the log does' \
     sh -c "$base --steps 3 --log - -o fulllog x.tok >/dev/full"
-fails 1 '^pretrain: /dev/full: No space left on device$' 'by name, too' \
+fails 1 '^pretrain: /dev/full: cannot write: No space left on device$' 'by name, too' \
     $base --steps 3 --log /dev/full -o fulllog2 x.tok
 fails 1 'stdout: (Bad file descriptor|.*)' 'a closed stdout' sh -c "$base --steps 3 --log - -o nolog x.tok >&-"
 $base --steps 30 --max-time 0.0001s -o timed x.tok 2>err.txt

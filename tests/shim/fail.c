@@ -2,16 +2,18 @@
  * Preloaded into a program, makes one system call fail:
  *
  *     SHIM_FAIL=CALL:N:HOW    the Nth call (from 1) of CALL fails; with N+ every one from there on
- *     SHIM_HIT=FILE           is made when a call was made to fail
+ *     SHIM_HIT=FILE           is made when it comes to that
  *
  * CALL is write (also pwrite; any descriptor but stderr), read, open (of a file that is created),
  * fsync, rename, link, symlink, unlink, mkdir, close, mmap. HOW is the name of an error, or
- * "short": half of what was asked for is read or written. injected in tests/lib.sh is the way to
- * use it.
+ * "short": half of what was asked for is read or written, or a signal ("kill", "term", "int") that
+ * the process gets before the call is made as usual. What stdio calls itself is not seen. injected
+ * in tests/lib.sh is the way to use it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,6 +29,11 @@ static const struct {
 } errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EINTR", EINTR},
               {"EACCES", EACCES}, {"EDQUOT", EDQUOT}, {"ENOMEM", ENOMEM},
               {"EMFILE", EMFILE}, {"EROFS", EROFS},   {"EPERM", EPERM}};
+
+static const struct {
+    const char *name;
+    int number;
+} signals[] = {{"kill", SIGKILL}, {"term", SIGTERM}, {"int", SIGINT}};
 
 /* ISO C has no cast from an object pointer to a function's. */
 #define REAL(type, name)                      \
@@ -70,6 +77,11 @@ static int trigger(const char *call)
     tell_hit();
     if (strcmp(end + 1, "short") == 0)
         return 1;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (strcmp(signals[i].name, end + 1) == 0) {
+            kill(getpid(), signals[i].number);
+            return 0;
+        }
     errno = EIO;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         if (strcmp(errors[i].name, end + 1) == 0)
