@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/cpu.h"
 #include "base/le.h"
+#include "base/utf8_int.h"
 
 /* What table 3-7 allows after a lead byte: how many bytes in all (0: no lead byte), and the range
  * of the second one. Later ones are always 80..BF. */
@@ -69,10 +71,8 @@ static size_t skip_threes(const unsigned char *p, size_t i, size_t n)
     return i;
 }
 
-size_t utf8_valid(const char *s, size_t n)
+size_t utf8_valid_from(const unsigned char *p, size_t i, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    size_t i = 0;
     while (i < n) {
         unsigned char c = p[i];
         if (c < 0x80) {
@@ -91,6 +91,18 @@ size_t utf8_valid(const char *s, size_t n)
             i = skip_threes(p, i, n);
     }
     return n;
+}
+
+size_t utf8_valid(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    size_t i = 0;
+#if defined(__x86_64__)
+    enum isa isa;
+    if (n >= 64 && cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        i = utf8_skip_avx2(p, n);
+#endif
+    return utf8_valid_from(p, i, n);
 }
 
 int32_t utf8_get(const char *s, size_t n, int *len)

@@ -2,12 +2,15 @@
 #include "io/jscan.h"
 
 #include <float.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/cpu.h"
 #include "base/le.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "io/jscan_int.h"
 
 /* What may come next. */
 enum state { AT_VALUE, AT_FIRST_VALUE, AT_KEY, AT_FIRST_KEY, AFTER_VALUE, FAILED };
@@ -41,7 +44,7 @@ static ALWAYS_INLINE unsigned block_stops(const unsigned char *s)
     return stop;
 }
 
-size_t jscan_scan_string(const char *s, size_t n)
+size_t jscan_scan_portable(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
     const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
@@ -60,6 +63,28 @@ size_t jscan_scan_string(const char *s, size_t n)
     while (i < n && p[i] != '"' && p[i] != '\\' && p[i] >= 0x20)
         i++;
     return i;
+}
+
+typedef size_t scan_fn(const char *s, size_t n);
+static scan_fn scan_first;
+static scan_fn *_Atomic scan = scan_first;
+
+/* Chooses for this processor, once. */
+static size_t scan_first(const char *s, size_t n)
+{
+    scan_fn *chosen = jscan_scan_portable;
+#if defined(__x86_64__)
+    enum isa isa;
+    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        chosen = isa == ISA_AVX2 ? jscan_scan_avx2 : jscan_scan_avx512;
+#endif
+    atomic_store(&scan, chosen);
+    return chosen(s, n);
+}
+
+size_t jscan_scan_string(const char *s, size_t n)
+{
+    return atomic_load_explicit(&scan, memory_order_relaxed)(s, n);
 }
 
 /* The value of a hexadecimal digit, or -1. */

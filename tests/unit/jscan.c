@@ -2,6 +2,9 @@
 #include "tap.h"
 #include "json_ref.h"
 
+#include "base/cpu.h"
+#include "io/jscan_int.h"
+
 #define Q(s) s, sizeof(s) - 1
 
 struct sample {
@@ -220,33 +223,45 @@ static void test_mutations(void)
     ok(n_good > 3000 && n_good < 57000, "some of them (%d) are good, some are not", n_good);
 }
 
-static void test_scan(void)
+static void scan_with(size_t (*scan)(const char *s, size_t n), const char *name)
 {
     enum { N = 200 };
     int n_off = 0;
     char s[N];
     for (size_t n = 0; n <= N; n++) {
         memset(s, 'x', sizeof s);
-        n_off += jscan_scan_string(s, n) != n;
+        n_off += scan(s, n) != n;
         for (size_t at = 0; at < n; at++) {
             static const char stops[] = {'"', '\\', 0, 0x1f, '\n'};
             s[at] = stops[(at + n) % sizeof stops];
             if (at + 9 < n)
                 s[at + 9] = '"'; /* a second one behind must not matter */
-            n_off += jscan_scan_string(s, n) != at;
+            n_off += scan(s, n) != at;
             s[at] = 'x';
             if (at + 9 < n)
                 s[at + 9] = 'x';
         }
     }
-    is_int(n_off, 0, "a stop is found at every place of every length");
+    is_int(n_off, 0, "%s: a stop is found at every place of every length", name);
     for (int c = 0; c < 256; c++) {
         bool stop = c == '"' || c == '\\' || c < 0x20;
         memset(s, c, sizeof s);
         for (size_t n = 1; n <= N; n += 13)
-            n_off += jscan_scan_string(s, n) != (stop ? 0 : n);
+            n_off += scan(s, n) != (stop ? 0 : n);
     }
-    is_int(n_off, 0, "exactly quote, backslash and controls stop");
+    is_int(n_off, 0, "%s: exactly quote, backslash and controls stop", name);
+}
+
+static void test_scan(void)
+{
+    scan_with(jscan_scan_string, "chosen");
+    scan_with(jscan_scan_portable, "portable");
+#if defined(__x86_64__)
+    if (cpu_has(ISA_AVX2))
+        scan_with(jscan_scan_avx2, "avx2");
+    if (cpu_has(ISA_AVX512))
+        scan_with(jscan_scan_avx512, "avx512");
+#endif
 }
 
 /* Runs of every length between escapes, unescaped right. */

@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include "base/utf8.h"
+#include "base/utf8_int.h"
 
 static const struct row {
     int len;
@@ -130,18 +131,21 @@ static void test_code_points(void)
 
 static void test_positions(void)
 {
-    char s[130];
+    char s[202];
     int n_good = 0, n = 0;
-    for (size_t len = 0; len <= 128; len++)
+    for (size_t len = 0; len <= 200; len++)
         for (size_t at = 0; at < len; at++) {
             memset(s, 'a', sizeof s);
             s[at] = (char)0xff;
             n_good += utf8_valid(s, len) == at;
             memcpy(s + at, "\xc3\xa9", 2);
             n_good += utf8_valid(s, len) == (at + 2 <= len ? len : at);
-            n += 2;
+            s[at + 1] = 'a'; /* a lead alone, which an ASCII block may follow */
+            n_good += utf8_valid(s, len) == at;
+            n += 3;
         }
-    is_int(n_good, n, "a bad byte or a cut letter at any place in ASCII is found");
+    is_int(n_good, n,
+           "a bad byte, a lead without more, or a cut letter at any place in ASCII is found");
 }
 
 /* The first ill-formed byte by the table alone. */
@@ -157,27 +161,41 @@ static size_t ref_valid(const unsigned char *s, size_t n)
     return n;
 }
 
-/* Runs of three-byte characters, every one of their bytes changed to every value in turn. */
+/* Runs of characters, every one of their bytes changed to every value in turn: longer than the
+ * blocks in which strings are looked at, so with and without vectors. */
 static void test_runs(void)
 {
-    unsigned char s[48];
+    static const char *const runs[] = {
+        "\xe4\xb8\xad",
+        "\xe0\xa0\x80",
+        "\xed\x9f\xbf",
+        "\xef\xbf\xbd",
+        "\xe1\x80\x80",
+        "\xf0\x90\x80\x80",
+        "\xf4\x8f\xbf\xbf",
+        "\xc3\xa9",
+        "ab\xc2\x80\xe4\xb8\xad\xf1\x80\x80\x80",
+        "word \xe2\x80\x99s and a number of letters \xc3\xa9",
+    };
+    unsigned char s[150];
     long n_good = 0, n = 0;
-    for (size_t lead = 0; lead < 5; lead++) {
-        for (size_t i = 0; i < sizeof s; i += 3)
-            memcpy(s + i, &"\xe4\xb8\xad\xe0\xa0\x80\xed\x9f\xbf\xef\xbf\xbd\xe1\x80\x80"[lead * 3],
-                   3);
+    for (size_t r = 0; r < ARRAY_LEN(runs); r++) {
+        size_t len = strlen(runs[r]);
+        for (size_t i = 0; i < sizeof s; i++)
+            s[i] = (unsigned char)runs[r][i % len];
         for (size_t at = 0; at < sizeof s; at++) {
             unsigned char was = s[at];
-            for (int c = 0; c < 256; c++) {
+            for (int c = 0; c < 256; c += 1 + (at > 70 && c % 16 < 13)) {
                 s[at] = (unsigned char)c;
-                size_t len = sizeof s - (size_t)c % 9;
-                n_good += utf8_valid((const char *)s, len) == ref_valid(s, len);
-                n++;
+                size_t m = sizeof s - (size_t)c % 9, want = ref_valid(s, m);
+                n_good += utf8_valid((const char *)s, m) == want;
+                n_good += utf8_valid_from(s, 0, m) == want;
+                n += 2;
             }
             s[at] = was;
         }
     }
-    is_int(n_good, n, "a changed byte at any place in three-byte letters is found");
+    is_int(n_good, n, "a changed byte at any place in runs of letters is found");
 }
 
 int main(void)
