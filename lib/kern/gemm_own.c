@@ -2,8 +2,8 @@
  * The suite's own products: the loops around the micro-kernel, by the names of BLIS.
  *
  *     5th loop  jc   columns of a job        4th  pc   blocks of k
- *     3rd loop  ic   rows of a job           2nd  jr   panels of b
- *     1st loop  ir   panels of a             then the micro-kernel over k
+ *     3rd loop  ic   rows of a job           2nd  ir   panels of a
+ *     1st loop  jr   panels of b             then the micro-kernel over k
  *
  * Threads share the fifth and the third: a job is a block of c, claimed dynamically. Nothing here
  * changes the chain of an element of c but the blocks of k, and these depend on k alone.
@@ -11,8 +11,9 @@
 #include <string.h>
 #include "kern/gemm_own_int.h"
 
-/* Words of k in a block at most, so that panels stay in the second-level cache. */
-#define KC 3072
+/* Words of k in a block at most: a panel of a stays in the first-level cache, a job's panels of b
+ * in the second. */
+#define KC 768
 /* Panels of a and of b in a job at most; measured with tests/bench/kern. */
 #define JOB_A 16
 #define JOB_B 8
@@ -155,18 +156,18 @@ static void edge_tile(const struct product *p, int rows, int cols, int n_words, 
             c[j] = add ? c[j] + tmp[r * p->kn->nr + j] : tmp[r * p->kn->nr + j];
 }
 
-/* The inner loops over panels [j, j_end) of b and [i, i_end) of a, words [pc, pc_end). */
+/* The inner loops over panels [i, i_end) of a and [j, j_end) of b, words [pc, pc_end). */
 static void macro_kernel(const struct product *p, int i, int i_end, int j, int j_end, int pc,
                          int pc_end)
 {
     int nr = p->kn->nr, n_words = pc_end - pc;
     bool add = p->add || pc > 0;
-    for (int jr = j; jr < j_end; jr++) {
-        const float *b = p->b + times(jr, nr) * (size_t)p->n_words + times(pc, nr);
-        int col = jr * nr, cols = least(p->n - col, nr);
-        for (int ir = i; ir < i_end; ir++) {
-            int row = start(ir, p->m, p->a_panels), rows = start(ir + 1, p->m, p->a_panels) - row;
-            const float *a = p->a + times(row, p->n_words) + times(pc, rows);
+    for (int ir = i; ir < i_end; ir++) {
+        int row = start(ir, p->m, p->a_panels), rows = start(ir + 1, p->m, p->a_panels) - row;
+        const float *a = p->a + times(row, p->n_words) + times(pc, rows);
+        for (int jr = j; jr < j_end; jr++) {
+            const float *b = p->b + times(jr, nr) * (size_t)p->n_words + times(pc, nr);
+            int col = jr * nr, cols = least(p->n - col, nr);
             float *c = p->c + times(row, p->ldc) + col;
             if (cols == nr)
                 p->kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add);

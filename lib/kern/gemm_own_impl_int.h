@@ -19,6 +19,9 @@
 #endif
 #define OWN_N (2 * VL)
 
+/* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
+#define AHEAD 128
+
 #if !defined(OWN_PAIRS)
 #    define OWN_PER_WORD 1
 
@@ -138,10 +141,14 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
         for (int r = 0; r < width; r += VL) {
             size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             float in[VL * VL], out[VL * VL];
-            for (int v = 0; v < VL; v++)
+            for (int v = 0; v < VL; v++) {
+                if (r + v < n)
+                    for (int q = 0; q < OWN_PER_WORD; q++)
+                        PREFETCH(x + (size_t)(r + v) * ldx + i + AHEAD + q * VL);
                 v_store(in + v * VL,
                         r + v < n ? own_words_along(x + (size_t)(r + v) * ldx + i, len, round)
                                   : v_set(0));
+            }
             if (lanes == VL && words == VL) {
                 v_transpose(to + r, (size_t)width, in, VL);
                 continue;
