@@ -51,48 +51,100 @@ static bool is_before(const uint64_t *s, uint64_t hi, uint64_t lo)
     return s[0] < hi || (s[0] == hi && s[1] < lo);
 }
 
-static void copy_slot(const struct exact *x, size_t to, size_t from)
+/* A slot and where its segment begins and ends, for going through the array. */
+struct cursor {
+    size_t seg;
+    uint64_t *p, *first, *end;
+};
+
+static void cursor_set(struct cursor *c, const struct exact *x, size_t i)
 {
-    memcpy(slot_at(x, to), slot_at(x, from), x->width * sizeof(uint64_t));
+    c->seg = i >> x->seg_shift;
+    c->p = slot_at(x, i);
+    c->first = x->seg[c->seg];
+    c->end = c->first + ((size_t)x->width << x->seg_shift);
 }
 
-static void clear_slots(const struct exact *x, size_t from, size_t to)
+static ALWAYS_INLINE void cursor_on(struct cursor *c, const struct exact *x)
 {
-    for (; from < to; from++)
-        memset(slot_at(x, from), 0, x->width * sizeof(uint64_t));
+    c->p += x->width;
+    if (UNLIKELY(c->p == c->end) && c->seg + 1 < x->n_seg) {
+        c->p = c->first = x->seg[++c->seg];
+        c->end = c->first + ((size_t)x->width << x->seg_shift);
+    }
+}
+
+static ALWAYS_INLINE void cursor_back(struct cursor *c, const struct exact *x)
+{
+    if (UNLIKELY(c->p == c->first)) {
+        c->first = x->seg[--c->seg];
+        c->p = c->end = c->first + ((size_t)x->width << x->seg_shift);
+    }
+    c->p -= x->width;
+}
+
+static ALWAYS_INLINE void copy_slot(uint64_t *to, const uint64_t *from, unsigned width)
+{
+    to[0] = from[0];
+    to[1] = from[1];
+    if (width == 4) {
+        to[2] = from[2];
+        to[3] = from[3];
+    }
+}
+
+static ALWAYS_INLINE void clear_slot(uint64_t *s, unsigned width)
+{
+    memset(s, 0, width * sizeof *s);
 }
 
 /* All entries to the end of the array, in order, without gaps. */
-static void move_up(struct exact *x, size_t n_old)
+static void move_up(const struct exact *x, size_t n_old)
 {
-    size_t to = x->n_slots;
+    if (n_old == 0)
+        return;
+    struct cursor from, to;
+    cursor_set(&from, x, n_old - 1);
+    cursor_set(&to, x, x->n_slots - 1);
     for (size_t i = n_old; i-- > 0;) {
-        if (is_empty(slot_at(x, i)))
-            continue;
-        to--;
-        if (to != i)
-            copy_slot(x, to, i);
+        if (!is_empty(from.p)) {
+            if (to.p != from.p)
+                copy_slot(to.p, from.p, x->width);
+            if (i > 0)
+                cursor_back(&to, x);
+        }
+        if (i > 0)
+            cursor_back(&from, x);
     }
 }
 
 /* The entries at the end of the array to their places. False: they do not fit into the overflow. */
-static bool move_home(struct exact *x)
+static bool move_home(const struct exact *x)
 {
-    size_t from = x->n_slots - x->n, next = 0;
-    for (; from < x->n_slots; from++) {
-        size_t to = home_of(slot_at(x, from)[0], x->n_homes);
-        if (to < next)
-            to = next;
-        if (to > from) {
-            clear_slots(x, next, from);
-            return false;
+    size_t next = 0; /* index of the slot at out */
+    struct cursor in, out;
+    cursor_set(&out, x, 0);
+    if (x->n > 0)
+        cursor_set(&in, x, x->n_slots - x->n);
+    for (size_t i = x->n_slots - x->n; i < x->n_slots; i++) {
+        size_t to = home_of(in.p[0], x->n_homes);
+        bool fits = to <= i && next <= i;
+        for (size_t stop = fits ? to : i; next < stop; next++) {
+            clear_slot(out.p, x->width);
+            cursor_on(&out, x);
         }
-        clear_slots(x, next, to);
-        if (to != from)
-            copy_slot(x, to, from);
-        next = to + 1;
+        if (!fits)
+            return false;
+        if (out.p != in.p)
+            copy_slot(out.p, in.p, x->width);
+        next++;
+        cursor_on(&out, x);
+        cursor_on(&in, x);
     }
-    clear_slots(x, next, x->n_slots);
+    for (; next < x->n_slots; next++) {
+        clear_slot(out.p, x->width);
+        cursor_on(&out, x);
+    }
     return true;
 }
 
@@ -156,7 +208,7 @@ static void make_gap(struct exact *x, size_t at, size_t end)
         return;
     }
     for (size_t i = end; i > at; i--)
-        copy_slot(x, i, i - 1);
+        copy_slot(slot_at(x, i), slot_at(x, i - 1), x->width);
 }
 
 uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e)
