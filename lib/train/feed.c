@@ -14,6 +14,7 @@ struct feed feed_windows(struct windows *w)
                          .n_windows = w->n_windows,
                          .n_pairs = w->n_pairs,
                          .window_tok = w->n_ctx,
+                         .window_seq = windows_max_pieces(w),
                          .fill = windows_feed_fill};
 }
 

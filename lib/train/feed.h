@@ -15,6 +15,7 @@ struct feed {
     uint64_t n_windows; /* in an epoch; UINT64_MAX: a stream */
     uint64_t n_pairs;   /* training pairs in an epoch; 0: not known */
     int window_tok;     /* largest window */
+    int window_seq;     /* most sequences in a window; 0: not known, then as many as tokens */
     /* Appends window i of an epoch: 1 = filled, 0 = there is none (a stream has ended), -1 = error.
      * A stream's windows are asked for in order. */
     int (*fill)(void *self, uint64_t i, struct batchbuf *b, struct err *e);

@@ -175,10 +175,15 @@ static int pack_fill(void *self, uint64_t i, struct batchbuf *b, struct err *e)
 
 struct feed pack_feed(struct pack *p)
 {
+    uint64_t most = 0;
+
+    for (uint64_t i = 0; i < p->n_windows; i++)
+        most = p->from[i + 1] - p->from[i] > most ? p->from[i + 1] - p->from[i] : most;
     return (struct feed){.self = p,
                          .n_windows = p->n_windows,
                          .n_pairs = p->n_pairs,
                          .window_tok = p->n_ctx,
+                         .window_seq = (int)most,
                          .fill = pack_fill};
 }
 

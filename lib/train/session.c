@@ -116,37 +116,44 @@ static int put_specials(struct session *s, struct err *e)
 
 /* ---- settling ---- */
 
-static int check_need(struct session *s, struct err *e)
+static int check_memory(const struct trainer_need *need, struct err *e)
 {
-    struct trainer_need need;
     char a[32], b[32];
-    struct model *shape = model_shape(&s->config, e);
+    uint64_t mem = sys_mem_available();
 
-    if (!shape)
-        return -1;
-    uint64_t n_weights = model_n_weights(shape);
-    model_free(shape);
-    if (trainer_need(s->o, &s->config, n_weights, &need, e) < 0)
-        return -1;
-    uint64_t mem = sys_mem_available(), disk = sys_disk_available(s->run.dir), *v, disk_need;
+    if (need->mem_bytes <= mem)
+        return 0;
+    return err_set(e,
+                   "this run needs about %s of memory and %s are to be had: a smaller --batch or "
+                   "--context, or a smaller model, needs less",
+                   num_human_bytes(a, (double)need->mem_bytes), num_human_bytes(b, (double)mem));
+}
+
+static int check_disk(const struct session *s, const struct trainer_need *need, struct err *e)
+{
+    char a[32], b[32];
+    uint64_t disk = sys_disk_available(s->run.dir), *v;
     size_t n_have;
+
     if (run_checkpoints(&s->run, &v, &n_have, e) < 0)
         return -1;
     free(v);
-    disk_need =
-        need.checkpoint_bytes * (n_have < need.n_checkpoints ? need.n_checkpoints - n_have : 1);
-    prog_talk(s->prog, "memory: about %s; a checkpoint: %s",
-              num_human_bytes(a, (double)need.mem_bytes),
-              num_human_bytes(b, (double)need.checkpoint_bytes));
-    if (need.mem_bytes > mem)
-        return err_set(e,
-                       "this run needs about %s of memory and %s are to be had: a smaller --batch "
-                       "or --context, or a smaller model, needs less",
-                       num_human_bytes(a, (double)need.mem_bytes), num_human_bytes(b, (double)mem));
-    if (disk_need > disk)
-        return err_set(e, "%s: the checkpoints need about %s and %s are free", s->run.dir,
-                       num_human_bytes(a, (double)disk_need), num_human_bytes(b, (double)disk));
-    return 0;
+    uint64_t n_new = n_have < need->n_checkpoints ? need->n_checkpoints - n_have : 1;
+    if (need->checkpoint_bytes * n_new <= disk)
+        return 0;
+    return err_set(e, "%s: the checkpoints need about %s and %s are free", s->run.dir,
+                   num_human_bytes(a, (double)(need->checkpoint_bytes * n_new)),
+                   num_human_bytes(b, (double)disk));
+}
+
+/* Before the data are known: what cannot fit in any case. */
+static int check_need(const struct session *s, struct err *e)
+{
+    struct trainer_need need;
+
+    return trainer_need(s->o, &s->config, NULL, NULL, &need, e) < 0 || check_memory(&need, e) < 0
+               ? -1
+               : check_disk(s, &need, e);
 }
 
 int session_settle(struct session *s, bool stream, struct err *e)
@@ -319,7 +326,21 @@ int session_train(struct session *s, struct feed train, struct feed val, bool sh
                             .note = note_line,
                             .begun_s = s->begun_s,
                             .log = METRICS_INIT};
-    int rc = trainer_begin(&s->t, e);
+    struct trainer_need need;
+    char a[32], b[32];
+    int rc = trainer_need(s->o, &s->config, &train, &val, &need, e);
+
+    if (rc == 0) {
+        prog_talk(s->prog, "memory: about %s; a checkpoint: %s",
+                  num_human_bytes(a, (double)need.mem_bytes),
+                  num_human_bytes(b, (double)need.checkpoint_bytes));
+        need.mem_bytes -= need.mem_bytes < model_n_elem(s->m) * sizeof(float)
+                              ? need.mem_bytes
+                              : model_n_elem(s->m) * sizeof(float); /* there already */
+        rc = check_memory(&need, e);
+    }
+    if (rc == 0)
+        rc = trainer_begin(&s->t, e);
     if (rc == 0)
         rc = trainer_run(&s->t, e);
     trainer_release(&s->t);

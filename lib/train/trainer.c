@@ -16,6 +16,11 @@
 
 #define PEAK_S .03 /* time spent on measuring the processor's peak */
 
+enum {
+    PROGRAM_BYTES = 16 << 20, /* what every process of this kind takes */
+    BATCH_TOK_BYTES = 24,     /* of a batchbuf, for each token */
+};
+
 static void note(const struct trainer *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void note(const struct trainer *t, const char *fmt, ...)
 {
@@ -29,12 +34,18 @@ static void note(const struct trainer *t, const char *fmt, ...)
         t->note(t->user, text);
 }
 
-static struct exec_opt exec_options(const struct train_options *o)
+static int window_seq(const struct feed *f)
 {
-    int max_tok = (int)(o->n_batch * o->n_ctx);
+    return f && f->fill ? (f->window_seq > 0 ? f->window_seq : f->window_tok) : 1;
+}
 
-    return (struct exec_opt){.max_tok = max_tok,
-                             .max_seq = max_tok,
+static struct exec_opt exec_options(const struct train_options *o, const struct feed *train,
+                                    const struct feed *val)
+{
+    int64_t max_tok = o->n_batch * o->n_ctx, a = window_seq(train), b = window_seq(val);
+
+    return (struct exec_opt){.max_tok = (int)max_tok,
+                             .max_seq = (int)(o->n_batch * (a > b ? a : b)),
                              .train = true,
                              .dtype = (enum gemm_dtype)o->dtype,
                              .gemm = (enum gemm_backend)o->gemm,
@@ -43,17 +54,21 @@ static struct exec_opt exec_options(const struct train_options *o)
                              .seed = (uint64_t)o->seed};
 }
 
-int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
-                 struct trainer_need *n, struct err *e)
+int trainer_need(const struct train_options *o, const struct config *c, const struct feed *train,
+                 const struct feed *val, struct trainer_need *n, struct err *e)
 {
-    struct exec_opt x = exec_options(o);
+    struct exec_opt x = exec_options(o, train, val);
     struct exec_bytes b;
+    struct model *shape;
 
-    if (exec_plan_bytes(c, &x, &b, e) < 0)
+    if (exec_plan_bytes(c, &x, &b, e) < 0 || !(shape = model_shape(c, e)))
         return -1;
-    uint64_t weights = n_weights * sizeof(float);
-    n->mem_bytes = b.total + weights + optim_bytes(n_weights);
-    n->checkpoint_bytes = weights + optim_bytes(n_weights) + (1 << 20);
+    uint64_t n_weights = model_n_weights(shape), weights = n_weights * sizeof(float);
+    uint64_t moments = optim_bytes(model_n_elem(shape)),
+             micro = BATCH_TOK_BYTES * (uint64_t)x.max_tok;
+    model_free(shape);
+    n->mem_bytes = PROGRAM_BYTES + b.total + weights + moments + micro * (uint64_t)o->n_accum;
+    n->checkpoint_bytes = weights + moments + (1 << 20);
     /* one more than is kept stands beside the others until it is complete */
     n->n_checkpoints = (uint64_t)o->keep_last + 1 + (o->keep_best ? 1 : 0);
     return 0;
@@ -176,7 +191,7 @@ static int begin_state(struct trainer *t, struct err *e)
 
 int trainer_begin(struct trainer *t, struct err *e)
 {
-    struct exec_opt xo = exec_options(t->o);
+    struct exec_opt xo = exec_options(t->o, &t->train, &t->val);
     struct exec_cost cost;
 
     if (plan_steps(t, e) < 0)
@@ -323,11 +338,11 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
 
 /* ---- validation ---- */
 
-/* Windows from *i on until the batch is full or the feed has no more (*more false). */
+/* Windows from *i on until they are a batch or the feed has no more (*more false). */
 static int fill_val(struct trainer *t, uint64_t *i, struct batchbuf *b, bool *more, struct err *e)
 {
     batchbuf_clear(b);
-    while (*more && b->b.n_tok + t->val.window_tok <= b->max_tok) {
+    for (int64_t k = 0; *more && k < t->o->n_batch; k++) {
         int r = *i < t->val.n_windows ? t->val.fill(t->val.self, *i, b, e) : 0;
         if (r < 0)
             return -1;

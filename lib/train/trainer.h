@@ -54,14 +54,15 @@ int trainer_begin(struct trainer *t, struct err *e);
 int trainer_run(struct trainer *t, struct err *e);
 void trainer_release(struct trainer *t);
 
-/* What a run will take, for a check before anything is allocated: memory; a checkpoint; all the
- * checkpoints that stand beside each other at a time. */
+/* What a run will take, for a check before anything is allocated: memory; a checkpoint; how many
+ * checkpoints stand beside each other at a time. The feeds may be NULL before they are known: then
+ * it is the least, with a sequence a window. */
 struct trainer_need {
     uint64_t mem_bytes, checkpoint_bytes;
     uint64_t n_checkpoints;
 };
-int trainer_need(const struct train_options *o, const struct config *c, uint64_t n_weights,
-                 struct trainer_need *n, struct err *e);
+int trainer_need(const struct train_options *o, const struct config *c, const struct feed *train,
+                 const struct feed *val, struct trainer_need *n, struct err *e);
 
 /* Mean loss over the validation feed. */
 int trainer_evaluate(struct trainer *t, double *loss, struct err *e);

@@ -151,6 +151,21 @@ int windows_fill(struct windows *w, uint64_t i, struct batchbuf *b, struct err *
     return 0;
 }
 
+int windows_max_pieces(const struct windows *w)
+{
+    size_t most = 0, p = 0;
+
+    for (uint64_t i = 0; i < w->n_windows; i++) {
+        uint64_t end = (i + 1) * (uint64_t)w->n_ctx;
+        size_t first = p; /* the piece that holds the window's first pair */
+        while (p < w->n_pieces && w->cum[p + 1] <= end)
+            p++;
+        bool cut = p < w->n_pieces && w->cum[p] < end; /* one that goes on in the next window */
+        most = p + cut - first > most ? p + cut - first : most;
+    }
+    return (int)most;
+}
+
 void windows_release(struct windows *w)
 {
     free(w->doc);

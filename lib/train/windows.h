@@ -34,6 +34,8 @@ int windows_init(struct windows *w, const struct corpus *c, int n_ctx, int64_t b
                  enum part part, double share, uint64_t seed, struct err *e);
 /* Appends window i to the batch, a sequence for each piece. Not thread-safe (scratch). */
 int windows_fill(struct windows *w, uint64_t i, struct batchbuf *b, struct err *e);
+/* Most pieces in one window. */
+int windows_max_pieces(const struct windows *w);
 void windows_release(struct windows *w);
 
 /* Whether document number i is held out by documents at this share: the same for a stream. */

@@ -214,6 +214,7 @@ static void check_stream(const struct docs *d, int n_ctx)
     batchbuf_init(&a, n_ctx, NULL);
     batchbuf_init(&b, n_ctx, NULL);
     uint64_t i, mark = f.mark(f.self), half_mark = mark;
+    int most_seq = 0;
     for (i = 0;; i++) {
         batchbuf_clear(&a);
         batchbuf_clear(&b);
@@ -227,6 +228,7 @@ static void check_stream(const struct docs *d, int n_ctx)
         if (r <= 0 || i >= w.n_windows)
             break;
         windows_fill(&w, i, &b, NULL);
+        most_seq = b.b.n_seq > most_seq ? b.b.n_seq : most_seq;
         bad += a.b.n_tok != b.b.n_tok || a.b.n_seq != b.b.n_seq ||
                memcmp(a.ids, b.ids, sizeof *a.ids * (size_t)a.b.n_tok) != 0 ||
                memcmp(a.target, b.target, sizeof *a.ids * (size_t)a.b.n_tok) != 0 ||
@@ -234,6 +236,7 @@ static void check_stream(const struct docs *d, int n_ctx)
                memcmp(a.cu, b.cu, sizeof *a.cu * (size_t)(a.b.n_seq + 1)) != 0;
     }
     is_int(i, w.n_windows, "as many windows");
+    is_int(windows_max_pieces(&w), most_seq, "most pieces in one");
     is_int(bad, 0, "equal windows");
     windows_release(&w);
     windows_init(&w, &c, n_ctx, BOS, EOS, PART_VAL_DOCS, 0.3, 7, NULL);
