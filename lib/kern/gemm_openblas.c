@@ -1,7 +1,8 @@
 /*
  * OpenBLAS behind gemm_int.h: one BLAS thread for each tile. Inside a team its OpenMP flavour sees
  * a parallel region (or, in a team of one, a limit of one thread) and stays in the calling thread;
- * its serial flavour always does, and its pthread flavour is told to.
+ * its pthread flavour is told to. Its serial flavour always does, but as Debian builds it two
+ * threads may not be in it at once, which gave wrong products: there tiles are done one at a time.
  *
  * The library is loaded when it is first asked for: its start-up takes 128 MiB of address space,
  * without which it never returns, and most commands multiply nothing.
@@ -25,8 +26,10 @@ static struct {
                   blasint, const float *, blasint, float, float *, blasint);
     int (*get_parallel)(void);
     void (*set_num_threads)(int);
+    bool serial;
     char why[256]; /* it could not be loaded */
 } blas;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t loaded = PTHREAD_ONCE_INIT;
 
 /* Up to so many rows, x·wᵀ is a matrix by vectors; sgemm would pack all of w for them. */
@@ -65,12 +68,16 @@ static void few_rows(int m, int n, int k, const float *x, int ldx, const float *
 static void tile(enum gemm_kind kind, int m, int n, int k, const float *a, int lda, const float *b,
                  int ldb, float *c, int ldc, bool add)
 {
+    if (blas.serial)
+        pthread_mutex_lock(&one_at_a_time);
     if (kind == GEMM_NT && m <= FEW_ROWS)
         few_rows(m, n, k, a, lda, b, ldb, c, ldc, add);
     else
         blas.sgemm(CblasRowMajor, kind == GEMM_TN ? CblasTrans : CblasNoTrans,
                    kind == GEMM_NT ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c,
                    ldc);
+    if (blas.serial)
+        pthread_mutex_unlock(&one_at_a_time);
 }
 
 /* POSIX lets a pointer from dlsym stand for a function; C has no cast for it. */
@@ -98,6 +105,7 @@ static void load(void)
         snprintf(blas.why, sizeof blas.why, "%s", dlerror());
         return;
     }
+    blas.serial = blas.get_parallel() == OPENBLAS_SEQUENTIAL;
     if (blas.get_parallel() == OPENBLAS_THREAD)
         blas.set_num_threads(1);
 }

@@ -82,7 +82,7 @@ if [ -d c ] && [ -n "$(ls c)" ]; then
     same a/model.safetensors c/model.safetensors "ends in the same model"
 else
     train -o c talk.jsonl
-    skip 2 "killed before it began"
+    note "killed before it began"
 fi
 
 # ---- validation
