@@ -295,6 +295,12 @@ int main(int argc, char **argv)
         attn |= strcmp(argv[i], "attn") == 0;
         ops |= strcmp(argv[i], "ops") == 0;
     }
+    struct err e = {0};
+    if (gemm_backend_check(backend, GEMM_F32, &e) < 0 ||
+        gemm_backend_check(backend, GEMM_BF16, &e) < 0) {
+        fprintf(stderr, "kern: %s\n", e.msg);
+        return 1;
+    }
     peak = measure_peak(n_threads);
     printf("peak-%s-%d-threads %.1f GFLOP/s\n", ops_get()->name, n_threads, peak);
     for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
