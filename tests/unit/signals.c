@@ -272,7 +272,16 @@ static int columns(const char *s, size_t n)
     return w;
 }
 
-static void test_progress(void)
+static bool have_terminal(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+    bool had = fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return had;
+}
+
+static void test_on_terminal(void)
 {
     double start_s = sys_time();
     stderr_of(on_terminal, true);
@@ -294,6 +303,10 @@ static void test_progress(void)
        "cleared at the end, once");
     is_str(stderr_of(quiet_terminal, true), "", "nothing when quiet");
     is_str(stderr_of(dumb_terminal, true), "", "nothing on a dumb terminal");
+}
+
+static void test_progress(void)
+{
     is_str(stderr_of(no_terminal, false), "", "nothing into a pipe");
     stderr_of(forced, false);
     is_like(said, "demo: 512 KiB of 1.00 MiB  50%  0 B/s  half  ",
@@ -309,6 +322,10 @@ int main(void)
     snprintf(temp, sizeof temp, "%s", scratch_path("guarded"));
     test_signals();
     test_slots();
+    if (have_terminal())
+        test_on_terminal();
+    else
+        skip(7, "no terminal to be had");
     test_progress();
     return done_testing();
 }
