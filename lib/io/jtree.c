@@ -12,6 +12,46 @@
 
 enum { MAX_FILE = 64 << 20, MAX_DEPTH = 512 };
 
+/* Writes integers that 64 bits may not hold as reals, 1000000000000000019884624838656 as
+ * 1000000000000000019884624838656e0: transformers stores such a number for "no limit". */
+static int widen(const char *s, size_t n, struct buf *out, struct err *e)
+{
+    enum { SAFE_DIGITS = 18 };
+    size_t done = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < n; i++) {
+        size_t digits = 0;
+        if (in_string && s[i] == '\\') {
+            i++;
+            continue;
+        }
+        in_string ^= s[i] == '"';
+        while (!in_string && i + digits < n && s[i + digits] >= '0' && s[i + digits] <= '9')
+            digits++;
+        if (digits == 0)
+            continue;
+        i += digits - 1;
+        bool whole = i + 1 == n || (s[i + 1] != '.' && s[i + 1] != 'e' && s[i + 1] != 'E');
+        bool is_integer = i + 1 == digits || !strchr(".eE+", s[i - digits]);
+        if (digits <= SAFE_DIGITS || !whole || !is_integer)
+            continue;
+        if (buf_add(out, s + done, i + 1 - done, e) < 0 || buf_puts(out, "e0", e) < 0)
+            return -1;
+        done = i + 1;
+    }
+    return buf_add(out, s + done, n - done, e);
+}
+
+static json_t *parse_wide(const char *s, size_t n, json_error_t *je)
+{
+    struct buf wide = BUF_INIT;
+    json_t *o = NULL;
+    if (widen(s, n, &wide, NULL) == 0)
+        o = json_loadb(wide.s, wide.len, JSON_DECODE_ANY, je);
+    buf_release(&wide);
+    return o;
+}
+
 json_t *jtree_parse(const char *s, size_t n, const char *name, struct err *e)
 {
     json_error_t je;
@@ -20,6 +60,8 @@ json_t *jtree_parse(const char *s, size_t n, const char *name, struct err *e)
         n -= 3;
     }
     json_t *o = json_loadb(s, n, JSON_DECODE_ANY, &je);
+    if (!o && json_error_code(&je) == json_error_numeric_overflow)
+        o = parse_wide(s, n, &je);
     if (!o && n == 0)
         err_set(e, "%s: is empty, not JSON", name);
     else if (!o)

@@ -2,7 +2,7 @@
  * JSON documents that need a tree (config.json and the like; not tokenizer.json), over jansson.
  * Thin: a file or a string becomes a json_t with errors that name file, line and column; getters
  * check types and ranges and name the key. Writing is stable: keys in the order of insertion,
- * two spaces, a newline at the end, numbers shortest-exact.
+ * two spaces, a newline at the end, numbers shortest-exact. Integers beyond 64 bits are reals.
  */
 #ifndef IO_JTREE_H
 #define IO_JTREE_H

@@ -128,9 +128,36 @@ static void test_dump(void)
     buf_release(&b);
 }
 
+/* transformers stores the largest double below 10^30 as an integer where there is no limit. */
+static void test_wide(void)
+{
+    struct err e = {0};
+    int64_t i = 0;
+    double d = 0;
+    const char *text = NULL;
+    json_t *o = parse("{\"max\": 1000000000000000019884624838656, \"n\": -12, \"f\": 0.5,"
+                      " \"s\": \"a\\\"123456789012345678901234567890\","
+                      " \"m\": [-99999999999999999999, 9223372036854775807.5]}",
+                      &e);
+    ok(o, "integers beyond 64 bits");
+    is_int(jtree_real(o, "max", 0, 1e300, &d, &e), 1, "are numbers");
+    ok(d > 0.999e30 && d < 1.001e30, "of their size");
+    is_int(jtree_int(o, "n", -100, 100, &i, &e), 1, "others stay");
+    is_int(i, -12, "integers");
+    is_int(jtree_str(o, "s", &text, &e), 1, "strings too");
+    is_str(text, "a\"123456789012345678901234567890", "stay as they are");
+    is_int(jtree_int(o, "max", 0, INT64_MAX, &i, &e), -1, "as an integer such a one is refused");
+    json_decref(o);
+    char many[512];
+    memset(many, '9', sizeof many);
+    ok(!jtree_parse(many, sizeof many, "x.json", &e), "beyond a double");
+    is_like(e.msg, "x.json:1:", "%s", e.msg);
+}
+
 int main(void)
 {
     test_errors();
+    test_wide();
     test_getters();
     test_dump();
     return done_testing();
