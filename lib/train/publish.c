@@ -100,6 +100,21 @@ static void put_str(json_t *o, const char *key, const char *v)
     json_object_set_new(o, key, v ? json_string(v) : json_null());
 }
 
+/* Qwen2's split, as a tokenizer.json has it. */
+static const char qwen2_split[] =
+    "\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}| "
+    "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"";
+
+/* transformers 5 puts Qwen2's split in the place of any other where the model is a qwen2, whatever
+ * tokenizer_class says, unless the file speaks of code beside it. That there is none keeps the
+ * tokenizer as it is. */
+static int keep_split(const struct publish *p, json_t *o)
+{
+    if (strcmp(p->config->model_type, "qwen2") != 0 || strstr(p->tokenizer, qwen2_split))
+        return 0;
+    return json_object_set_new(o, "auto_map", json_pack("{s:[n,n]}", "AutoTokenizer"));
+}
+
 static json_t *tokenizer_config(const struct publish *p)
 {
     json_t *o = json_object();
@@ -114,6 +129,10 @@ static json_t *tokenizer_config(const struct publish *p)
     json_object_set_new(o, "clean_up_tokenization_spaces", json_false());
     if (p->chat_template)
         put_str(o, "chat_template", p->chat_template);
+    if (keep_split(p, o) != 0) {
+        json_decref(o);
+        return NULL;
+    }
     return o;
 }
 
