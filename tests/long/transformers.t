@@ -110,7 +110,7 @@ for line in open("runs"):
           tok.decode(ids) == Tokenizer.from_file(data + "/tokenizer.json").decode(ids, skip_special_tokens=False))
 E2
 "$python" check.py "$sample" >out.txt 2>err.txt || diag "$(tail -n 5 err.txt)"
-while read -r name data; do
+while read -r name _; do
     note "$(grep "^[a-z]* $name " out.txt)"
     ok awk -v n="$name" '$1 == "loss" && $2 == n {d = $5; seen = 1} END {exit !(seen && d <= 1e-5)}' out.txt \
         -- "$name: from_pretrained gives the run's validation loss"
