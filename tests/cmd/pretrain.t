@@ -143,6 +143,11 @@ for opt in '--lr 1e-3' '--lr 2e-3 --min-lr 2e-3' '--warmup 3' '--lr-schedule lin
     tap_line $? "$opt has an effect" || diag "$err"
 done
 rm -rf o
+$base --steps 60 --lr 1e-2 --val v.tok -o long32 x.tok
+$base --steps 60 --lr 1e-2 --val v.tok --dtype bf16 -o long16 x.tok
+ok awk -v a="$(column long32 60 4)" -v b="$(column long16 60 4)" \
+    'BEGIN {exit !(a < 3.9 && a != b && b > a * 0.995 && b < a * 1.005)}' -- \
+    "bf16 ends near f32: $(column long16 60 4), $(column long32 60 4)"
 $base --steps 10 --lr-schedule wsd --lr 1e-2 --min-lr 1e-3 --warmup 2 -o wsd x.tok
 is "$(cut -f 5 wsd/log.tsv | tail -n +2 | tr '\n' ' ')" \
     '0.005 0.01 0.01 0.01 0.01 0.01 0.01 0.01 0.0055 0.001 ' 'warm-up, stay, decay'
