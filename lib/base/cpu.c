@@ -10,12 +10,20 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/sys.h"
 
-static const char *const names[ISA_N] = {"portable", "avx2", "avx512", "avx512bf16", "neon"};
+static const char *const names[ISA_N] = {"portable", "avx2", "avx512", "avx512bf16", "amx", "neon"};
 
 const char *cpu_isa_name(enum isa i)
 {
     return names[i];
+}
+
+int cpu_isa_includes(enum isa i, enum isa part)
+{
+    if (part == ISA_PORTABLE || part == i)
+        return 1;
+    return i <= ISA_AMX && part < i; /* those of x86 stand in order */
 }
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -32,7 +40,7 @@ static struct regs cpuid(unsigned leaf, unsigned sub)
     return r;
 }
 
-/* Which registers the system saves: bits 1-2 SSE and AVX, 5-7 those of AVX-512. */
+/* Which registers the system saves: bits 1-2 SSE and AVX, 5-7 those of AVX-512, 17-18 tiles. */
 static uint64_t saved_state(void)
 {
     uint32_t lo, hi;
@@ -51,6 +59,7 @@ static bool machine_has(enum isa i)
     struct regs one = cpuid(1, 0), seven = cpuid(7, 0), more = cpuid(7, 1);
     const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
     const unsigned avx2 = 1u << 5, f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
+    const unsigned bf16 = 1u << 5, amx_bf16 = 1u << 22, amx_tile = 1u << 24;
     if (!all(one.c, osxsave | avx) || (saved_state() & 0x06) != 0x06)
         return false;
     if (!all(one.c, fma | f16c) || !all(seven.b, avx2))
@@ -59,7 +68,12 @@ static bool machine_has(enum isa i)
         return true;
     if ((saved_state() & 0xe0) != 0xe0 || !all(seven.b, f | dq | bw | vl))
         return false;
-    return i == ISA_AVX512 || (i == ISA_AVX512BF16 && all(more.a, 1u << 5));
+    if (i == ISA_AVX512 || !all(more.a, bf16))
+        return i == ISA_AVX512;
+    if (i == ISA_AVX512BF16)
+        return true;
+    return i == ISA_AMX && all(seven.d, amx_bf16 | amx_tile) &&
+           (saved_state() & 0x60000) == 0x60000 && sys_allow_tiles() == 0;
 }
 #elif defined(__aarch64__)
 static bool machine_has(enum isa i)
@@ -108,8 +122,8 @@ static int forced(const char *name, enum isa *out, struct err *e)
 
 int cpu_isa(enum isa *out, struct err *e)
 {
-    static const enum isa by_speed[] = {ISA_AVX512BF16, ISA_AVX512, ISA_AVX2, ISA_NEON,
-                                        ISA_PORTABLE};
+    static const enum isa by_speed[] = {ISA_AMX,  ISA_AVX512BF16, ISA_AVX512,
+                                        ISA_AVX2, ISA_NEON,       ISA_PORTABLE};
     static atomic_int choice = -1; /* made once */
     int c = atomic_load(&choice);
     if (c < 0) {

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -238,6 +239,18 @@ int sys_n_cpu(void)
     if (quota > 0 && quota < n)
         n = quota <= 1 ? 1 : (int)(quota + 0.999); /* 1.5 processors' worth keep two busy */
     return n;
+}
+
+/* Documentation/arch/x86/xstate.rst of Linux: state that must be asked for, 18 is the tiles' data.
+ */
+int sys_allow_tiles(void)
+{
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+    enum { REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQ_XCOMP_PERM, TILE_DATA) == 0 ? 0 : -1;
+#else
+    return -1;
+#endif
 }
 
 double sys_time(void)

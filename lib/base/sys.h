@@ -37,7 +37,9 @@ uint64_t sys_disk_available(const char *path);
 char *sys_realpath(const char *path, struct err *e);
 uint64_t sys_max_rss(void); /* peak resident bytes of this process */
 int sys_n_cpu(void);        /* processors this process may run on (affinity, cgroup quota) */
-double sys_time(void);      /* seconds of a clock that never steps back */
+/* Asks that every thread of this process may use AMX's tiles; -1: the system does not give them. */
+int sys_allow_tiles(void);
+double sys_time(void); /* seconds of a clock that never steps back */
 /* Columns of the terminal at fd: $COLUMNS, else what the terminal says, else 80. */
 int sys_term_width(int fd);
 

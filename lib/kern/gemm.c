@@ -32,7 +32,7 @@ static size_t times(int a, int b)
 const struct gemm_kernels *gemm_ref_for(enum isa isa)
 {
 #if defined(__x86_64__)
-    if (isa == ISA_AVX512 || isa == ISA_AVX512BF16)
+    if (cpu_isa_includes(isa, ISA_AVX512))
         return &gemm_ref_avx512;
     if (isa == ISA_AVX2)
         return &gemm_ref_avx2;

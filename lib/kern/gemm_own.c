@@ -44,9 +44,9 @@ static const struct own_kernels *kernels(enum gemm_dtype t)
     if (cpu_isa(&isa, NULL) < 0)
         isa = ISA_PORTABLE;
 #if defined(__x86_64__)
-    if (isa == ISA_AVX512BF16 && t == GEMM_BF16)
+    if (cpu_isa_includes(isa, ISA_AVX512BF16) && t == GEMM_BF16)
         return &gemm_own_avx512bf16;
-    if (isa == ISA_AVX512BF16 || isa == ISA_AVX512)
+    if (cpu_isa_includes(isa, ISA_AVX512))
         return &gemm_own_avx512[t];
     if (isa == ISA_AVX2)
         return &gemm_own_avx2[t];

@@ -7,7 +7,7 @@
 const struct ops *ops_for(enum isa isa)
 {
 #if defined(__x86_64__)
-    if (isa == ISA_AVX512 || isa == ISA_AVX512BF16)
+    if (cpu_isa_includes(isa, ISA_AVX512))
         return &ops_avx512;
     if (isa == ISA_AVX2)
         return &ops_avx2;

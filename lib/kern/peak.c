@@ -50,8 +50,8 @@ double peak_flops(enum gemm_dtype t, int n_threads, double time_s)
 #if defined(__x86_64__)
     enum isa isa;
     /* there are processors whose products of bf16 are no faster than those of f32 */
-    if (t == GEMM_BF16 && cpu_isa(&isa, NULL) == 0 && isa == ISA_AVX512BF16) {
-        double bf16 = measure(peak_burst_avx512bf16, n, time_s);
+    if (t == GEMM_BF16 && cpu_isa(&isa, NULL) == 0 && cpu_isa_includes(isa, ISA_AVX512BF16)) {
+        double bf16 = measure(isa == ISA_AMX ? peak_burst_amx : peak_burst_avx512bf16, n, time_s);
         peak = bf16 > peak ? bf16 : peak;
     }
 #endif

@@ -229,7 +229,11 @@ static void test_cpu(void)
     int best = chosen("", msg);
     ok(best >= 0 && best < ISA_N && cpu_has((enum isa)best), "left alone, it is %s",
        cpu_isa_name((enum isa)best));
-    ok(!cpu_has(ISA_AVX512BF16) || cpu_has(ISA_AVX512), "a larger set brings the smaller: avx512");
+    ok(!cpu_has(ISA_AMX) || cpu_has(ISA_AVX512BF16), "a larger set brings the smaller: avx512bf16");
+    ok(cpu_isa_includes(ISA_AMX, ISA_AVX2) && cpu_isa_includes(ISA_NEON, ISA_PORTABLE) &&
+           !cpu_isa_includes(ISA_NEON, ISA_AVX2) && !cpu_isa_includes(ISA_AVX2, ISA_AMX),
+       "it includes the smaller");
+    ok(!cpu_has(ISA_AVX512BF16) || cpu_has(ISA_AVX512), "and avx512");
     ok(!cpu_has(ISA_AVX512) || cpu_has(ISA_AVX2), "and avx2");
     unsetenv("QUERN_ISA");
     ok(cpu_isa(&i, &e) == 0 && (int)i == best, "here, too");
