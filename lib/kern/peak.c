@@ -58,3 +58,54 @@ double peak_flops(enum gemm_dtype t, int n_threads, double time_s)
     (void)t;
     return peak;
 }
+
+/* ---- memory */
+
+enum { READ_PASSES = 3, READ_TILE = 1 << 18 };
+
+struct reading {
+    float *v;
+    size_t n;
+    double time_s[READ_PASSES];
+};
+
+static void reading_pass(struct worker *w, void *arg)
+{
+    struct reading *r = arg;
+    const struct ops *k = ops_get();
+    int64_t n_tiles = (int64_t)(r->n / READ_TILE);
+
+    TEAM_FOR(w, i, n_tiles)
+    for (size_t j = 0; j < READ_TILE; j++) /* written once, so that every page is there */
+        r->v[(size_t)i * READ_TILE + j] = (float)j;
+    team_barrier(w);
+    for (int pass = 0; pass < READ_PASSES; pass++) {
+        double from_s = sys_time();
+        TEAM_FOR(w, i, n_tiles)
+        if (k->max(r->v + i * READ_TILE, READ_TILE) < 0)
+            r->v[0] = -1; /* never: so that the sum is needed */
+        team_barrier(w);
+        if (w->tid == 0)
+            r->time_s[pass] = sys_time() - from_s;
+    }
+}
+
+int peak_read(double *bytes_per_s, int n_threads, struct err *e)
+{
+    size_t most = (size_t)n_threads << 28, have = sys_mem_available() / 4;
+    size_t n_bytes =
+        (most < have ? most : have) / sizeof(float) / READ_TILE * READ_TILE * sizeof(float);
+    struct reading r = {.n = n_bytes / sizeof(float)};
+
+    *bytes_per_s = 0;
+    if (n_bytes == 0)
+        return err_set(e, "there is no memory left to measure its speed");
+    if (!(r.v = sys_pages(n_bytes, e)))
+        return -1;
+    team_run(n_threads, reading_pass, &r);
+    sys_pages_free(r.v, n_bytes);
+    for (int i = 0; i < READ_PASSES; i++)
+        if ((double)n_bytes / r.time_s[i] > *bytes_per_s)
+            *bytes_per_s = (double)n_bytes / r.time_s[i];
+    return 0;
+}

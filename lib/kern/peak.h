@@ -12,5 +12,8 @@
  * thread the best of the bursts that fit into time_s (a twentieth of a second is enough; bf16 may
  * take as long again). */
 double peak_flops(enum gemm_dtype t, int n_threads, double time_s);
+/* Bytes a second that n_threads read from memory together, by the best of three passes over a
+ * quarter of a GiB for each thread, or less where little memory is to be had. */
+int peak_read(double *bytes_per_s, int n_threads, struct err *e);
 
 #endif

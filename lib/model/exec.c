@@ -197,7 +197,8 @@ struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e)
         free(x);
         return NULL;
     }
-    if (new_memory(x, n_floats, e) < 0 || new_packed(x, e) < 0 || new_rope(x, e) < 0) {
+    if (new_memory(x, n_floats, e) < 0 || new_packed(x, e) < 0 || new_rope(x, e) < 0 ||
+        (x->opt.profile && profile_init(&x->profile, &x->graph, e) < 0)) {
         exec_free(x);
         return NULL;
     }
@@ -227,8 +228,20 @@ void exec_free(struct exec *x)
     free(x->row_target);
     free(x->row_weight);
     free(x->row_nll);
+    profile_release(&x->profile);
     graph_release(&x->graph);
     free(x);
+}
+
+void exec_profile_clear(struct exec *x)
+{
+    profile_clear(&x->profile);
+}
+
+int exec_profile(const struct exec *x, const struct exec_profile_row **rows)
+{
+    *rows = x->profile.rows;
+    return x->profile.n_rows;
 }
 
 void exec_weights_changed(struct exec *x)
@@ -263,20 +276,40 @@ struct run {
     const struct pass *p;
 };
 
+/* Notes the time since *at_s. */
+static void clock_node(const struct exec *x, const struct worker *w, double *at_s, double *spent_s)
+{
+    if (!x->opt.profile || w->tid != 0)
+        return;
+    double now_s = sys_time();
+    *spent_s = now_s - *at_s;
+    *at_s = now_s;
+}
+
 static void run_pass(struct worker *w, void *arg)
 {
     const struct run *r = arg;
     const struct graph *g = r->p->graph;
 
-    if (r->x->stale)
+    double *spent_s = r->x->profile.spent_s, at_s = 0;
+
+    if (r->x->opt.profile && w->tid == 0)
+        at_s = sys_time();
+    if (r->x->stale) {
         gemm_weight_pack(w, r->x->to_pack, r->x->n_pack);
-    for (int i = 0; i < g->n_nodes; i++)
+        clock_node(r->x, w, &at_s, &r->x->profile.packing_s);
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
         g->nodes[i].ops->forward(w, r->p, &g->nodes[i]);
+        clock_node(r->x, w, &at_s, spent_s + i);
+    }
     if (r->p->mode != PASS_TRAIN)
         return;
     for (int i = g->n_nodes - 1; i >= 0; i--)
-        if (g->nodes[i].backward)
+        if (g->nodes[i].backward) {
             g->nodes[i].ops->backward(w, r->p, &g->nodes[i]);
+            clock_node(r->x, w, &at_s, spent_s + g->n_nodes + i);
+        }
 }
 
 static void run(struct exec *x, const struct pass *p)
@@ -285,6 +318,8 @@ static void run(struct exec *x, const struct pass *p)
 
     team_run(x->opt.n_threads, run_pass, &r);
     x->stale = false;
+    if (x->opt.profile)
+        profile_add(&x->profile, p);
     for (int i = 0; p->batch->slot && i < p->batch->n_seq; i++)
         x->slot_len[p->batch->slot[i]] += p->batch->cu_seqlens[i + 1] - p->batch->cu_seqlens[i];
 }

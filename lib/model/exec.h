@@ -43,6 +43,7 @@ struct exec_opt {
     int n_threads;
     bool dropout;  /* apply the config's rates in exec_train */
     uint64_t seed; /* of dropout */
+    bool profile;  /* see exec_profile() */
 };
 struct exec;
 struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e);
@@ -84,6 +85,18 @@ int exec_slot_reserve(struct exec *x, int slot, struct err *e);
 int exec_slot_fork(struct exec *x, int from, int to, struct err *e);
 int exec_slot_truncate(struct exec *x, int slot, int n_tok, struct err *e);
 int exec_slot_len(const struct exec *x, int slot);
+
+/* Where the time of all passes so far went, by kind of node, in the graph's order; the first row is
+ * the packing of weights. Operations as exec_cost() counts them; bytes are those that must be moved
+ * at least. [0] is forward, [1] backward; what a kind does in one (the head) stands in forward. */
+enum { EXEC_PROFILE_ROWS = 16 };
+struct exec_profile_row {
+    const char *kind;
+    bool fused; /* backward is done in forward */
+    double time_s[2], flops[2], bytes[2];
+};
+int exec_profile(const struct exec *x, const struct exec_profile_row **rows); /* 0: not asked for */
+void exec_profile_clear(struct exec *x);                                      /* begins anew */
 
 /* Cost of the graph from the nodes' own rules, for a batch of n_seq sequences of n_tok tokens each
  * (attention counted as causal). */

@@ -4,6 +4,7 @@
 
 #include "model/model_int.h"
 #include "model/pass_int.h"
+#include "model/profile_int.h"
 
 struct exec {
     struct model *model;
@@ -26,6 +27,8 @@ struct exec {
 
     int n_rot, n_rope; /* dimensions turned, positions in the tables */
     float *rope_freq, *rope_cos, *rope_sin;
+
+    struct profile profile; /* if opt.profile */
 
     struct attn_seq *seqs;
     int32_t *rows;

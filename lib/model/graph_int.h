@@ -48,10 +48,12 @@ enum { NODE_MAX_IN = 4, NODE_MAX_OUT = 3, NODE_MAX_PARAM = 2 };
 
 struct node_cost {
     double flops_forward, flops_backward;
+    double bytes; /* moved inside, each way, besides inputs, outputs and parameters */
 };
 
 struct node_ops {
     const char *kind;
+    bool fused;   /* in training, forward does backward's work, too */
     bool product; /* param[0] is the weight of a product, of which packed copies are made */
     /* What backward reads again, as bit masks of inputs and outputs; NULL: nothing. */
     void (*keeps)(const struct node *n, unsigned *in, unsigned *out);

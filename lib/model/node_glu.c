@@ -41,7 +41,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     team_barrier(w);
 }
 
-static const struct node_ops ops = {"gate", false, keeps, NULL, forward, backward, NULL};
+static const struct node_ops ops = {"gate", false, false, keeps, NULL, forward, backward, NULL};
 
 int node_glu(struct graph *g, int layer, int x, enum act_kind act)
 {

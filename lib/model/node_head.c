@@ -174,9 +174,11 @@ static void cost(const struct graph *g, const struct node *n, double n_seq, doub
 {
     out->flops_forward = 2.0 * (double)g->params[n->param[0]].n * n_seq * n_tok;
     out->flops_backward = 2 * out->flops_forward;
+    out->bytes =
+        4.0 * (double)g->params[n->param[0]].rows * n_seq * n_tok * 2; /* logits: written, read */
 }
 
-static const struct node_ops ops = {"head", true, NULL, scratch, forward, backward, cost};
+static const struct node_ops ops = {"head", true, true, NULL, scratch, forward, backward, cost};
 
 void node_head(struct graph *g, int x, int w)
 {

@@ -103,7 +103,7 @@ static void cost(const struct graph *g, const struct node *n, double n_seq, doub
     out->flops_backward = 2 * out->flops_forward;
 }
 
-static const struct node_ops ops = {"linear", true, keeps, scratch, forward, backward, cost};
+static const struct node_ops ops = {"linear", false, true, keeps, scratch, forward, backward, cost};
 
 int node_linear(struct graph *g, int layer, int x, int w, int b, enum act_kind act, int residual)
 {

@@ -35,7 +35,7 @@ struct train_options {
     double max_time_s; /* 0: none */
     int64_t seed;
     int64_t n_threads;
-    bool quiet, progress;
+    bool quiet, progress, profile;
     int verbose;
 };
 
@@ -117,6 +117,8 @@ struct train_options {
     OPT_THREADS(&(o)->n_threads), \
     {.kind = OPT_FLAG, .name = "progress", .dst = &(o)->progress, \
      .help = "show progress although stderr is no terminal"}, \
+    {.kind = OPT_FLAG, .name = "profile", .dst = &(o)->profile, \
+     .help = "print at the end where the time of the steps went"}, \
     OPT_QUIET(&(o)->quiet), OPT_VERBOSE(&(o)->verbose)
 /* clang-format on */
 

@@ -6,6 +6,7 @@
 #include "base/sys.h"
 #include "model/batchbuf.h"
 #include "train/optim.h"
+#include "train/steptime.h"
 
 struct trial {
     struct model *m;
@@ -68,8 +69,11 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     struct exec_loss loss = {0};
     struct exec_cost cost;
     struct trial t = {0};
+    struct step_profile profile = {0};
 
-    *s = (struct speed){0};
+    *s = (struct speed){.profile = BUF_INIT};
+    if (o->profile && step_profile_init(&profile, o->dtype, n_threads, e) < 0)
+        return -1;
     if (trial_init(&t, c, o, n_seq, n_ctx, e) < 0 || exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
         goto done;
     for (int i = 0; i < n_steps; i++) {
@@ -78,10 +82,20 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
         if (exec_train(t.x, &t.batch.b, t.batch.target, NULL, 1.f / (float)n_tok, (uint64_t)i,
                        &loss, NULL, e) < 0)
             goto done;
+        double passed_s = sys_time();
         optim_step(&t.optim, exec_grads(t.x), &hyper, n_threads, &norm);
         exec_weights_changed(t.x);
         time_s[i] = sys_time() - start;
+        if (i == 0) {
+            exec_profile_clear(t.x);
+            continue;
+        }
+        profile.n_steps++;
+        profile.steps_s += time_s[i];
+        profile.update_s += start + time_s[i] - passed_s;
     }
+    if (o->profile && step_profile_table(&profile, t.x, model_n_elem(t.m), &s->profile, e) < 0)
+        goto done;
     s->first_s = time_s[0];
     qsort(time_s + skip, (size_t)(n_steps - skip), sizeof *time_s, by_value);
     s->step_s = time_s[skip + (n_steps - skip) / 2];

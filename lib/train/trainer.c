@@ -51,7 +51,8 @@ static struct exec_opt exec_options(const struct train_options *o, const struct 
                              .gemm = (enum gemm_backend)o->gemm,
                              .n_threads = (int)o->n_threads,
                              .dropout = true,
-                             .seed = (uint64_t)o->seed};
+                             .seed = (uint64_t)o->seed,
+                             .profile = o->profile};
 }
 
 int trainer_need(const struct train_options *o, const struct config *c, const struct feed *train,
@@ -208,6 +209,9 @@ int trainer_begin(struct trainer *t, struct err *e)
         return -1;
     t->flops_per_tok = (cost.flops_forward + cost.flops_backward) / (double)t->o->n_ctx;
     t->peak_flops = peak_flops((enum gemm_dtype)t->o->dtype, (int)t->o->n_threads, PEAK_S);
+    if (t->o->profile &&
+        step_profile_init(&t->profile, (enum gemm_dtype)t->o->dtype, (int)t->o->n_threads, e) < 0)
+        return -1;
     t->saved_s = sys_time();
     if (t->begun_s == 0)
         t->begun_s = t->saved_s;
@@ -319,7 +323,9 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
                                 .weight_decay = t->o->weight_decay,
                                 .clip = t->o->clip,
                                 .clip_value = t->o->clip_value};
+        double from_s = sys_time();
         rc = optim_step(&t->opt, exec_grads(t->x), &h, (int)t->o->n_threads, &r->norm);
+        t->profile.update_s += sys_time() - from_s;
     }
     if (rc == 0) {
         exec_weights_changed(t->x);
@@ -500,11 +506,23 @@ static int run_steps(struct trainer *t, struct err *e)
             return rc;
         double step_s = sys_time() - from_s;
         t->st.time_s += step_s;
+        t->profile.steps_s += step_s;
+        t->profile.n_steps++;
         show(t, (double)r.n_tok / step_s);
         if (after_step(t, r.lr, (double)r.n_tok / step_s, e) < 0)
             return -1;
     }
     return 0;
+}
+
+static int print_profile(const struct trainer *t, struct err *e)
+{
+    struct buf b = BUF_INIT;
+    int rc = step_profile_table(&t->profile, t->x, model_n_elem(t->m), &b, e);
+
+    fputs(b.s, stderr);
+    buf_release(&b);
+    return rc;
 }
 
 int trainer_run(struct trainer *t, struct err *e)
@@ -514,6 +532,8 @@ int trainer_run(struct trainer *t, struct err *e)
     t->progress.base = (double)t->st.step;
     int rc = run_steps(t, e);
     progress_finish(&t->progress);
+    if (t->o->profile && (rc == 0 || sig_pending()) && print_profile(t, e) < 0)
+        return -1;
     if (sig_pending() && (rc == 0 || (e && e->kind == ERR_SIGNAL)))
         return stop(t, e);
     if (rc < 0)

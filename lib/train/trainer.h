@@ -21,6 +21,7 @@
 #include "train/metrics.h"
 #include "train/optim.h"
 #include "train/options.h"
+#include "train/steptime.h"
 #include "train/run.h"
 #include "train/state.h"
 
@@ -39,6 +40,7 @@ struct trainer {
     /* the trainer's own */
     struct exec *x;
     struct optim opt;
+    struct step_profile profile; /* if o->profile */
     struct train_state st;
     struct metrics log;
     struct progress progress;

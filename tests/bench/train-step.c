@@ -1,7 +1,7 @@
 /*
  * Whole training steps: random ids, no dropout, clipping at 1.0, AdamW; the median of the steps
  * after the second, and the peak of memory.
- *     train-step [-j N] [CONFIG [BxT[:f32|bf16][:ref|openblas|own]]...]
+ *     train-step [-j N] [CONFIG [BxT[:f32|bf16][:ref|openblas|own][:profile]]...]
  * Without arguments: gpt2-124m 4x64:f32. One shape a run has the memory's peak to itself.
  */
 #include <stdio.h>
@@ -32,6 +32,7 @@ static void run(const char *preset, const char *spec, int n_threads)
         if (strstr(at, gemm_backend_words[i]))
             o.gemm = (enum gemm_backend)i;
     o.dtype = strstr(at, ":bf16") ? GEMM_BF16 : GEMM_F32;
+    o.profile = strstr(at, ":profile");
     if (speed_train(&s, &c, &o, n_seq, n_ctx, n_seq * n_ctx < 1024 ? 10 : 6, &e) < 0)
         die(e.msg);
     snprintf(name, sizeof name, "train-step/%s/%dx%d/%s/%s", preset, n_seq, n_ctx,
@@ -41,6 +42,8 @@ static void run(const char *preset, const char *spec, int n_threads)
     printf("%s/first-step %.3f s\n", name, s.first_s);
     printf("%s/flops %.1f GFLOP/s\n", name, s.flops_per_s / 1e9);
     printf("%s/max-rss %.2f GiB\n", name, (double)sys_max_rss() / 0x1p30);
+    printf("%s", s.profile.s);
+    buf_release(&s.profile);
     config_release(&c);
 }
 

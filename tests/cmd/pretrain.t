@@ -335,6 +335,15 @@ run pretrain -c tiny.json --context 16 --batch 4 -j 1 --steps 8 --lr 1000 --warm
 like "$err" 'step [0-9]+: (the loss|the gradient) is not finite; passed over' '--skip-nonfinite says so'
 is "$status:$(awk -F'\t' 'END {print $1}' wild2/log.tsv)" 0:8 'and goes on'
 
+# ---- --profile
+
+runs '--profile' $base --steps 12 --lr 1e-2 --val v.tok --profile -o profiled x.tok
+like "$err" '^attention +backward' 'names the kinds of node'
+is "$(printf '%s\n' "$err" | awk 'NR > 1 {ms = $2 ~ /[a-z]/ ? $3 : $2}
+    $1 == "step" {print (sum > .95 * ms && sum < 1.05 * ms) ? "adds up" : sum " of " ms}
+    NR > 1 {sum += ms}')" 'adds up' 'its rows are the step'
+equal a profiled 'and change nothing'
+
 # ---- what cannot fit
 
 tiny_config n_embd 4096 n_layer 200 n_head 32 >huge.json
