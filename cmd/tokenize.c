@@ -31,8 +31,8 @@ struct result {
 struct tokenize {
     struct prog *prog;
     struct docs_opt docs_opt;
-    const char *tokenizer_path, *out_path, *bos, *eos, *pad;
-    bool text_ids, no_embed, deflate, quiet, progress;
+    const char *tokenizer_path, *out_path, *bos, *eos, *pad, *split;
+    bool convert, text_ids, no_embed, deflate, quiet, progress;
     int verbose;
     int64_t n_threads;
 
@@ -148,9 +148,40 @@ static int open_shard(struct tokenize *t, const struct special_ids *s, struct er
     return t->shard ? 0 : -1;
 }
 
+/* The tokenizer as a tokenizer.json. It has been read as such a one, so others will too. */
+static int convert(struct tokenize *t, struct err *e)
+{
+    size_t n;
+    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, e);
+    if (!t->tokenizer)
+        return -1;
+    prog_talk(t->prog, "%s", tokenizer_describe(t->tokenizer));
+    const char *json = tokenizer_json(t->tokenizer, &n);
+    struct out *out = t->out = out_open(t->out_path, 0, e);
+    if (!out || out_write(out, json, n, e) < 0)
+        return -1;
+    t->out = NULL;
+    return out_commit(out, e);
+}
+
+static int check_usage(const struct tokenize *t, struct err *e)
+{
+    if (!t->tokenizer_path)
+        return err_usage(e, "-t names the tokenizer.json, or the directory that holds one");
+    if (t->convert && (t->text_ids || t->no_embed || t->deflate || t->prog->n_operands))
+        return err_usage(e, "--convert writes the tokenizer, and reads and writes nothing else");
+    if (t->text_ids && (t->no_embed || t->deflate))
+        return err_usage(e, "--text-ids writes no shard, so %s has no meaning",
+                         t->no_embed ? "--no-embed" : "-z");
+    if ((t->text_ids || t->convert) && (t->bos || t->eos || t->pad))
+        return err_usage(e, "%s writes no shard, so --bos, --eos and --pad have no meaning",
+                         t->convert ? "--convert" : "--text-ids");
+    return 0;
+}
+
 static int open_all(struct tokenize *t, struct err *e)
 {
-    t->tokenizer = tokenizer_open(t->tokenizer_path, e);
+    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, e);
     if (!t->tokenizer)
         return -1;
     prog_talk(t->prog, "%s", tokenizer_describe(t->tokenizer));
@@ -209,14 +240,10 @@ static int run(struct tokenize *t, struct err *e)
         .done = show_progress,
         .result_size = sizeof(struct result),
     };
-    if (!t->tokenizer_path)
-        return err_usage(e, "-t names the tokenizer.json, or the directory that holds one");
-    if (t->text_ids && (t->no_embed || t->deflate))
-        return err_usage(e, "--text-ids writes no shard, so %s has no meaning",
-                         t->no_embed ? "--no-embed" : "-z");
-    if (t->text_ids && (t->bos || t->eos || t->pad))
-        return err_usage(e,
-                         "--text-ids writes no shard, so --bos, --eos and --pad have no meaning");
+    if (check_usage(t, e) < 0)
+        return -1;
+    if (t->convert)
+        return convert(t, e);
     if (open_all(t, e) < 0)
         return -1;
     progress_start(&t->bar, "tokenize", "B", 0, t->progress, t->quiet);
@@ -249,7 +276,16 @@ int main(int argc, char **argv)
          .name = "tokenizer",
          .dst = &t.tokenizer_path,
          .arg = "FILE",
-         .help = "the tokenizer.json, or a directory that holds one"},
+         .help = "the tokenizer.json, a directory that holds one, or a file of another format"},
+        {.kind = OPT_STR,
+         .name = "split",
+         .dst = &t.split,
+         .arg = "NAME",
+         .help = "how text is split for ranks of tiktoken: r50k, cl100k or o200k"},
+        {.kind = OPT_FLAG,
+         .name = "convert",
+         .dst = &t.convert,
+         .help = "write the tokenizer as a tokenizer.json, and nothing else"},
         OPT_OUTPUT(&t.out_path),
         {.kind = OPT_FLAG,
          .name = "text-ids",
@@ -295,7 +331,8 @@ int main(int argc, char **argv)
     struct prog p = {.name = "tokenize",
                      .purpose = "turn documents into token ids",
                      .synopsis = "-t tokenizer.json [-o x.tok] [--text-ids] [--no-embed] [-z] "
-                                 "[FILE...]\n",
+                                 "[FILE...]\n"
+                                 "-t FILE [--split NAME] --convert [-o tok.json]\n",
                      .opts = opts};
     int rc = -1;
     t.prog = &p;

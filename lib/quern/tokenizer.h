@@ -31,9 +31,12 @@ struct ids {
 };
 void ids_release(struct ids *ids);
 
-/* path: a tokenizer.json (may be gzipped) or a directory that holds one. What a file asks for and
- * quern does not do is refused by name. */
+/* path: a tokenizer.json, a SentencePiece model, a GGUF file or a BERT vocab.txt (each may be
+ * gzipped), or a directory that holds a tokenizer.json. What a file asks for and quern does not do
+ * is refused by name. */
 struct tokenizer *tokenizer_open(const char *path, struct err *e);
+/* The same, and tiktoken's rank files, which need a split: "r50k", "cl100k" or "o200k". */
+struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e);
 /* The same from memory; name is for messages. */
 struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e);
 void tokenizer_close(struct tokenizer *t);
@@ -43,7 +46,8 @@ tokenizer_vocab_size(const struct tokenizer *t); /* largest id + 1, added tokens
 /* XXH3-128 of the serialisation that shard(5) specifies; 16 bytes, low word first, little-endian.
  * Made anew in each call, in memory of about the size of the vocabulary; -1 where that lacks. */
 int tokenizer_fingerprint(const struct tokenizer *t, unsigned char out[16], struct err *e);
-/* The tokenizer.json as it was read (uncompressed); valid as long as t. */
+/* The tokenizer.json as it was read (uncompressed), or as it was made of a file of another format;
+ * valid as long as t. */
 const char *tokenizer_json(const struct tokenizer *t, size_t *n);
 int64_t tokenizer_id(const struct tokenizer *t, const char *token,
                      size_t n); /* by content; -1 none */

@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 
 #include "base/utf8.h"
-#include "io/in.h"
 #include "token/bytelevel.h"
+#include "token/import.h"
 #include "token/token_int.h"
 
-enum { MAX_FILE = 1 << 30, SLACK = 64 };
+enum { SLACK = 64 };
 
 void ids_release(struct ids *ids)
 {
@@ -185,25 +185,26 @@ struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, 
     return parse(copy, n, name, e);
 }
 
-struct tokenizer *tokenizer_open(const char *path, struct err *e)
+struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e)
 {
+    const struct import_opt opt = {.split = split, .lowercase = -1};
     struct buf file = BUF_INIT;
     struct tokenizer *t = NULL;
-    struct in *in = NULL;
     struct stat st;
     size_t n;
-    char *json;
     bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    if (buf_printf(&file, e, "%s%s", path, dir ? "/tokenizer.json" : "") < 0)
-        goto end;
-    in = in_open(file.s, 0, e);
-    json = in ? in_all(in, MAX_FILE, &n, e) : NULL;
-    if (json)
-        t = parse(json, n, file.s, e);
-end:
-    in_close(in);
+    if (buf_printf(&file, e, "%s%s", path, dir ? "/tokenizer.json" : "") == 0) {
+        char *json = import_load(file.s, &opt, &n, e);
+        if (json)
+            t = parse(json, n, file.s, e);
+    }
     buf_release(&file);
     return t;
+}
+
+struct tokenizer *tokenizer_open(const char *path, struct err *e)
+{
+    return tokenizer_open_split(path, NULL, e);
 }
 
 void tokenizer_close(struct tokenizer *t)

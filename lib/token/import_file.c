@@ -1,0 +1,117 @@
+/* A tokenizer's file, whatever its format, as a tokenizer.json in memory: see import.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "io/in.h"
+#include "io/jtree.h"
+#include "token/import_int.h"
+
+enum { MAX_FILE = 1 << 30, SLACK = 64, FRONT = 1 << 22 };
+
+/* The front of a GGUF file, as much of it as the vocabulary needs. */
+static int load_gguf(struct in *in, struct buf *json, struct err *e)
+{
+    struct buf front = BUF_INIT;
+    int rc = 1;
+    for (size_t want = FRONT; rc == 1 && want <= MAX_FILE; want *= 2) {
+        if (buf_reserve(&front, want - front.len + SLACK, e) < 0) {
+            rc = -1;
+            break;
+        }
+        long k = in_read_full(in, front.s + front.len, want - front.len, e);
+        if (k < 0) {
+            rc = -1;
+            break;
+        }
+        front.len += (size_t)k;
+        memset(front.s + front.len, 0, SLACK);
+        rc = import_gguf(front.s, front.len, json, e);
+        if (front.len < want && rc == 1)
+            rc = -1; /* cut short; the message says where */
+    }
+    buf_release(&front);
+    return rc ? -1 : 0;
+}
+
+/* do_lower_case of the tokenizer_config.json beside the file: 1, 0, or -1: it is silent. */
+static int config_lowercase(const char *path, int *lowercase, struct err *e)
+{
+    struct buf file = BUF_INIT;
+    const char *slash = strrchr(path, '/');
+    int rc = -1;
+    if (buf_printf(&file, e, "%.*stokenizer_config.json", slash ? (int)(slash - path) + 1 : 0,
+                   path) == 0) {
+        json_t *o = access(file.s, F_OK) == 0 ? jtree_load(file.s, e) : NULL;
+        rc = o || access(file.s, F_OK) < 0 ? 0 : -1;
+        const json_t *v = o ? json_object_get(o, "do_lower_case") : NULL;
+        if (json_is_boolean(v))
+            *lowercase = json_is_true(v);
+        json_decref(o);
+    }
+    buf_release(&file);
+    return rc;
+}
+
+/* A file that is read as a whole. Takes text. */
+static char *convert(char *text, size_t len, const char *path, const struct import_opt *given,
+                     size_t *n, struct err *e)
+{
+    struct import_opt opt = *given;
+    struct buf json = BUF_INIT;
+    enum import_kind kind = import_recognise(text, len);
+    *n = len;
+    if (kind == IMPORT_NONE && opt.split) {
+        err_usage(e, "--split is for rank files; %s is none", path);
+        goto fail;
+    }
+    if (kind == IMPORT_NONE)
+        return text;
+    if (opt.split && kind != IMPORT_RANKS) {
+        err_usage(e, "--split is for rank files; %s is %s", path, import_name(kind));
+        goto fail;
+    }
+    if (kind == IMPORT_BERT && opt.lowercase < 0 && config_lowercase(path, &opt.lowercase, e) < 0)
+        goto fail;
+    if (import_document(kind, text, len, &opt, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
+        if (e->kind != ERR_USAGE)
+            err_prefix(e, "%s: %s: ", path, import_name(kind));
+        buf_release(&json);
+        goto fail;
+    }
+    free(text);
+    memset(json.s + json.len, 0, SLACK);
+    *n = json.len;
+    return json.s;
+fail:
+    free(text);
+    return NULL;
+}
+
+char *import_load(const char *path, const struct import_opt *opt, size_t *n, struct err *e)
+{
+    const unsigned char *magic;
+    struct buf json = BUF_INIT;
+    char *text = NULL;
+    struct in *in = in_open(path, 0, e);
+    if (!in)
+        return NULL;
+    long k = in_peek(in, &magic, 4, e);
+    if (k == 4 && memcmp(magic, "GGUF", 4) == 0) {
+        if (load_gguf(in, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
+            err_prefix(e, "%s: %s: ", path, import_name(IMPORT_GGUF));
+            buf_release(&json);
+        } else {
+            memset(json.s + json.len, 0, SLACK);
+            *n = json.len;
+            text = json.s;
+        }
+    } else if (k >= 0) {
+        text = in_all(in, MAX_FILE, n, e);
+        if (text)
+            text = convert(text, *n, path, opt, n, e);
+    }
+    in_close(in);
+    return text;
+}
