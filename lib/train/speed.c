@@ -1,7 +1,8 @@
-/* Whole training steps on random ids, timed. */
+/* Steps, prompts and tokens on random ids, timed. */
 #include "train/speed.h"
 
 #include <stdlib.h>
+#include "base/mem.h"
 #include "base/rng.h"
 #include "base/sys.h"
 #include "model/batchbuf.h"
@@ -23,20 +24,16 @@ static void trial_release(struct trial *t)
     model_free(t->m);
 }
 
-static int trial_init(struct trial *t, const struct config *c, const struct exec_opt *opt,
-                      int n_seq, int n_ctx, struct err *e)
+/* The model and n_seq sequences of random ids. */
+static int trial_init(struct trial *t, const struct config *c, const struct exec_opt *o, int n_seq,
+                      int n_ctx, struct err *e)
 {
-    struct exec_opt o = *opt;
     uint64_t n_vocab = (uint64_t)c->vocab_size;
     struct rng r;
 
-    o.train = true;
-    o.dropout = false;
-    o.max_tok = n_seq * n_ctx;
-    o.max_seq = n_seq;
     t->m = model_new(c, 0, e);
-    t->x = t->m ? exec_new(t->m, &o, e) : NULL;
-    if (!t->x || optim_init(&t->optim, t->m, e) < 0 || batchbuf_init(&t->batch, o.max_tok, e) < 0)
+    t->x = t->m ? exec_new(t->m, o, e) : NULL;
+    if (!t->x || batchbuf_init(&t->batch, n_seq * n_ctx, e) < 0)
         return -1;
     rng_init(&r, 0, RNG_TEST, 0);
     for (int s = 0; s < n_seq; s++) {
@@ -58,13 +55,26 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* tok_per_s and flops_per_s by the median of time_s, which it sorts. */
+static void summarise(struct speed *s, double *time_s, int n, int n_tok, double flops)
+{
+    int skip = n > 3 ? 2 : 1;
+
+    s->first_s = time_s[0];
+    qsort(time_s + skip, (size_t)(n - skip), sizeof *time_s, by_value);
+    s->step_s = time_s[skip + (n - skip) / 2];
+    s->tok_per_s = n_tok / s->step_s;
+    s->flops_per_s = flops / s->step_s;
+}
+
 int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
                 int n_ctx, int n_steps, struct err *e)
 {
     static const struct optim_hyper hyper = {
         .lr = 6e-4, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .weight_decay = .1, .clip = 1};
     int n_threads = o->n_threads > 0 ? o->n_threads : sys_n_cpu();
-    int rc = -1, skip = n_steps > 3 ? 2 : 1, n_tok = n_seq * n_ctx;
+    int rc = -1, n_tok = n_seq * n_ctx;
+    struct exec_opt train = *o;
     double time_s[SPEED_MAX_STEPS], norm;
     struct exec_loss loss = {0};
     struct exec_cost cost;
@@ -74,7 +84,12 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     *s = (struct speed){.profile = BUF_INIT};
     if (o->profile && step_profile_init(&profile, o->dtype, n_threads, e) < 0)
         return -1;
-    if (trial_init(&t, c, o, n_seq, n_ctx, e) < 0 || exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
+    train.train = true;
+    train.dropout = false;
+    train.max_tok = n_tok;
+    train.max_seq = n_seq;
+    if (trial_init(&t, c, &train, n_seq, n_ctx, e) < 0 || optim_init(&t.optim, t.m, e) < 0 ||
+        exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
         goto done;
     for (int i = 0; i < n_steps; i++) {
         double start = sys_time();
@@ -96,14 +111,83 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     }
     if (o->profile && step_profile_table(&profile, t.x, model_n_elem(t.m), &s->profile, e) < 0)
         goto done;
-    s->first_s = time_s[0];
-    qsort(time_s + skip, (size_t)(n_steps - skip), sizeof *time_s, by_value);
-    s->step_s = time_s[skip + (n_steps - skip) / 2];
-    s->tok_per_s = n_tok / s->step_s;
-    s->flops_per_s = (cost.flops_forward + cost.flops_backward) / s->step_s;
+    summarise(s, time_s, n_steps, n_tok, cost.flops_forward + cost.flops_backward);
     s->loss = loss.loss_sum / loss.weight_sum;
     rc = 0;
 done:
     trial_release(&t);
     return rc;
+}
+
+/* ---- reading and writing */
+
+/* A pass over tokens [from, from + n) of the one sequence in slot 0, and the last one's logits. */
+static int infer(const struct trial *t, int from, int n, float *logits, struct err *e)
+{
+    static const int32_t slot[1] = {0};
+    const struct batch *all = &t->batch.b;
+    int32_t cu[2] = {0, n}, last = n - 1;
+    struct batch b = {.n_tok = n,
+                      .ids = all->ids + from,
+                      .pos = all->pos + from,
+                      .seq = all->seq + from,
+                      .n_seq = 1,
+                      .cu_seqlens = cu,
+                      .slot = slot};
+
+    return exec_logits(t->x, &b, &last, 1, logits, e);
+}
+
+/* n_repeats times n_tok tokens, `at_once` of them in a pass. */
+static int speed_infer(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
+                       int at_once, int n_repeats, struct err *e)
+{
+    struct exec_opt infers = *o;
+    struct exec_cost cost;
+    struct exec_bytes bytes;
+    struct trial t = {0};
+    double time_s[SPEED_MAX_STEPS];
+    float *logits = mem_new((size_t)c->vocab_size, sizeof *logits, e);
+    int rc = -1, n_passes = n_tok / at_once;
+
+    *s = (struct speed){.profile = BUF_INIT};
+    infers.train = infers.profile = false;
+    infers.max_tok = at_once;
+    infers.max_seq = infers.n_slot = 1;
+    infers.slot_tok = n_tok;
+    if (!logits || exec_cost(c, 1, n_tok, &cost, e) < 0 ||
+        exec_plan_bytes(c, &infers, &bytes, e) < 0 || trial_init(&t, c, &infers, 1, n_tok, e) < 0)
+        goto done;
+    for (int i = 0; i < n_repeats; i++) {
+        double start_s = sys_time();
+        if (exec_slot_reserve(t.x, 0, e) < 0)
+            goto done;
+        for (int k = 0; k < n_passes; k++)
+            if (infer(&t, k * at_once, at_once, logits, e) < 0)
+                goto done;
+        time_s[i] = sys_time() - start_s;
+    }
+    /* the head works on a pass's last token alone */
+    double head = 2.0 * c->vocab_size * c->d_model * (n_tok - n_passes);
+    summarise(s, time_s, n_repeats, n_tok, cost.flops_forward - head);
+    /* on average half of the cache is there */
+    double weights = (double)model_n_weights(t.m) * (o->dtype == GEMM_BF16 ? 2 : 4);
+    s->bytes_per_s = n_passes * (weights + (double)bytes.cache / 2) / s->step_s;
+    rc = 0;
+done:
+    free(logits);
+    trial_release(&t);
+    return rc;
+}
+
+int speed_prefill(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
+                  int n_repeats, struct err *e)
+{
+    return speed_infer(s, c, o, n_tok, n_tok, n_repeats, e);
+}
+
+int speed_decode(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
+                 int n_repeats, struct err *e)
+{
+    return speed_infer(s, c, o, n_tok, 1, n_repeats, e);
 }

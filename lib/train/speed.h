@@ -1,6 +1,9 @@
 /*
- * How fast a model trains here: whole steps on random ids, with fresh weights: forward, backward,
- * gradient norm, clipping at 1.0, AdamW, packing of the weights; no dropout.
+ * How fast a model trains, reads and writes here, with fresh weights and random ids.
+ *     speed_train      whole steps: forward, backward, gradient norm, clipping at 1.0, AdamW,
+ *                      packing of the weights; no dropout
+ *     speed_prefill    a prompt in one pass into an empty cache, and the logits of its last token
+ *     speed_decode     tokens one by one from an empty cache on, and the logits of each
  */
 #ifndef TRAIN_SPEED_H
 #define TRAIN_SPEED_H
@@ -9,17 +12,24 @@
 #include "model/exec.h"
 
 struct speed {
-    double step_s;    /* the median of the steps after the second (of fewer than four: the first) */
-    double first_s;   /* of the first: memory is taken from the system */
-    double tok_per_s; /* by the median */
+    double step_s;      /* of a step or prompt, or of all tokens: the median after the second (of
+                         * fewer than four: after the first) */
+    double first_s;     /* of the first: memory is taken from the system, weights are packed */
+    double tok_per_s;   /* by the median */
     double flops_per_s; /* by the median, attention counted as causal */
-    double loss;        /* of the last step */
-    struct buf profile; /* step_profile_table() of the steps after the first, if o->profile */
+    double bytes_per_s; /* decoding: weights of products and cache, each read once a token */
+    double loss;        /* of the last step of training */
+    struct buf profile; /* training: step_profile_table() of the steps after the first, where
+                         * o->profile asks; released by the caller */
 };
 #define SPEED_MAX_STEPS 64
-/* o: dtype, gemm, n_threads, profile; its sizes are not used. n_steps: 2 to SPEED_MAX_STEPS. The
- * caller releases s->profile. */
+
+/* o: dtype, gemm, n_threads, profile; its sizes are not used. n_steps: 2 to SPEED_MAX_STEPS. */
 int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
                 int n_ctx, int n_steps, struct err *e);
+int speed_prefill(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
+                  int n_repeats, struct err *e);
+int speed_decode(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
+                 int n_repeats, struct err *e);
 
 #endif

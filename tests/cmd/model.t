@@ -92,4 +92,26 @@ if [ -c /dev/full ]; then
     is "$status" 1 'a full disk exits 1'
     like "$err" 'No space left' '... and says so'
 fi
+# ---- bench
+
+runs 'bench' model bench --train 2x16,1x8 --prefill 16 --decode 8 -j 2 char-nano
+is "$(printf '%s\n' "$out" | grep -cE '^(train (2x16|1x8)|prefill 1x16|decode 1x8) .* [0-9]+ %')" 4 \
+    'a line for each'
+runs 'bench --json' model bench --json --train 2x16 --dtype bf16 -j 1 char-nano
+is "$(printf '%s\n' "$out" | cut -d, -f 1,2 | tr '\n' ' ')" \
+    '{"kind":"peak","dtype":"f32" {"kind":"peak","dtype":"bf16" {"kind":"peak","dtype":null {"kind":"train","dtype":"bf16" ' \
+    'three peaks and a row'
+out=$(printf '%s\n' "$out" | tail -n 1)
+ok awk -v t="$(field tok_per_s)" -v s="$(field step_s)" 'BEGIN {exit !(t * s > 31.9 && t * s < 32.1)}' \
+    -- 'tokens a second are tokens over time'
+ok awk -v f="$(field flops_per_s)" -v t="$(field tok_per_s)" -v want="$(model info --json --context 16 \
+    char-nano | perl -ne 'print $1 if /"train_flops_per_token":([^,]*)/')" \
+    'BEGIN {exit !(f / t > .999 * want && f / t < 1.001 * want)}' -- 'and operations those of model info'
+fails 2 '--train 4,: batches such as 4x256 are expected' 'a batch without context' \
+    model bench --train 4, char-nano
+fails 2 '--decode 8x8: numbers of tokens are expected' 'a batch to decode' \
+    model bench --decode 8x8 char-nano
+fails 2 'is over the model.s context of 64' 'a long context' model bench --train 1x65 char-nano
+fails 1 'train 1x[0-9]+ takes .* of memory, and .* are to be had' 'a batch that does not fit' \
+    model bench --train 200000x64 llama-110m
 done_testing

@@ -1,0 +1,166 @@
+/* Rows of a benchmark, each in a child process. */
+#include "train/bench.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/num.h"
+#include "base/sys.h"
+#include "kern/peak.h"
+#include "model/info.h"
+
+#define PEAK_S .3
+
+/* Steps of a training row, fewer where each is long; repeats of the others. */
+enum { STEPS = 12, LONG_STEPS = 6, LONG_TOKENS = 1024, REPEATS = 7 };
+
+const char *const bench_kind_words[] = {"peak", "train", "prefill", "decode", NULL};
+
+static int measure_peak(struct bench_row *r, const struct exec_opt *o, struct err *e)
+{
+    if (r->read)
+        return peak_read(&r->bytes_per_s, o->n_threads, e);
+    r->flops_per_s = peak_flops(o->dtype, o->n_threads, PEAK_S);
+    return 0;
+}
+
+static int measure(struct bench_row *r, const struct config *c, const struct exec_opt *o,
+                   struct err *e)
+{
+    struct speed s = {.profile = BUF_INIT};
+    int n_tok = r->n_seq * r->n_ctx, rc = 0;
+
+    switch (r->kind) {
+    case BENCH_PEAK:
+        rc = measure_peak(r, o, e);
+        break;
+    case BENCH_TRAIN:
+        rc = speed_train(&s, c, o, r->n_seq, r->n_ctx, n_tok < LONG_TOKENS ? STEPS : LONG_STEPS, e);
+        break;
+    case BENCH_PREFILL:
+        rc = speed_prefill(&s, c, o, r->n_ctx, REPEATS, e);
+        break;
+    case BENCH_DECODE:
+        rc = speed_decode(&s, c, o, r->n_ctx, REPEATS, e);
+        break;
+    }
+    if (r->kind != BENCH_PEAK) {
+        r->tok_per_s = s.tok_per_s;
+        r->flops_per_s = s.flops_per_s;
+        r->bytes_per_s = s.bytes_per_s;
+        r->step_s = s.step_s;
+        r->first_s = s.first_s;
+    }
+    buf_release(&s.profile);
+    r->max_rss = sys_max_rss();
+    return rc;
+}
+
+/* ---- the child */
+
+/* What it sends to its parent, whole. */
+struct answer {
+    int rc;
+    struct bench_row row;
+    struct err err;
+};
+
+static _Noreturn void answer(int fd, const struct bench_row *r, const struct config *c,
+                             const struct exec_opt *o)
+{
+    struct answer a;
+
+    memset(&a, 0, sizeof a); /* gaps are sent, too */
+    a.row = *r;
+    a.rc = measure(&a.row, c, o, &a.err);
+    const char *p = (const char *)&a;
+    for (size_t left = sizeof a; left > 0;) {
+        ssize_t n = write(fd, p, left);
+        if (n < 0 && errno != EINTR)
+            break;
+        p += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+    _exit(0);
+}
+
+static bool listen_to(int fd, struct answer *a)
+{
+    char *p = (char *)a;
+    size_t left = sizeof *a;
+
+    while (left > 0) {
+        ssize_t n = read(fd, p, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        left -= (size_t)n;
+    }
+    return true;
+}
+
+static int in_child(struct bench_row *r, const struct config *c, const struct exec_opt *o,
+                    struct err *e)
+{
+    struct answer a;
+    int fd[2], status = 0;
+
+    if (pipe(fd) != 0)
+        return err_sys(e, "pipe");
+    pid_t pid = fork();
+    if (pid < 0) {
+        close(fd[0]);
+        close(fd[1]);
+        return err_sys(e, "a process for %s", bench_kind_words[r->kind]);
+    }
+    if (pid == 0) {
+        close(fd[0]);
+        answer(fd[1], r, c, o);
+    }
+    close(fd[1]);
+    bool whole = listen_to(fd[0], &a);
+    close(fd[0]);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (!whole)
+        return err_set(e, "%s %dx%d: its process ended%s%s", bench_kind_words[r->kind], r->n_seq,
+                       r->n_ctx, WIFSIGNALED(status) ? " by a signal: " : "",
+                       WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+    *r = a.row;
+    if (a.rc < 0 && e)
+        *e = a.err;
+    return a.rc;
+}
+
+static int check_memory(const struct bench_row *r, const struct config *c, const struct exec_opt *o,
+                        struct err *e)
+{
+    struct info i;
+    char need[32], have[32];
+    uint64_t free_bytes = sys_mem_available();
+
+    if (r->kind != BENCH_TRAIN)
+        return 0;
+    if (info_make(&i, c, o, r->n_seq, r->n_ctx, e) < 0)
+        return -1;
+    if (i.training <= free_bytes)
+        return 0;
+    return err_set(e, "train %dx%d takes %s of memory, and %s are to be had", r->n_seq, r->n_ctx,
+                   num_human_bytes(need, (double)i.training),
+                   num_human_bytes(have, (double)free_bytes));
+}
+
+int bench_run(struct bench_row *r, const struct config *c, const struct exec_opt *o,
+              const struct bench_peaks *peaks, struct err *e)
+{
+    if ((r->kind != BENCH_PEAK && check_memory(r, c, o, e) < 0) || in_child(r, c, o, e) < 0)
+        return -1;
+    if (r->kind == BENCH_DECODE)
+        r->peak_share = r->bytes_per_s / peaks->bytes_per_s;
+    else if (r->kind != BENCH_PEAK)
+        r->peak_share = r->flops_per_s / peaks->flops_per_s;
+    return 0;
+}
