@@ -4,7 +4,8 @@
  * and nothing follows an alternative, so that backtracking reduces to the few cases noted here.
  */
 #include "base/compiler.h"
-#include "text/split_int.h"
+#include "base/cpu.h"
+#include "text/split_vec_int.h"
 #include "text/unicode.h"
 
 enum {
@@ -220,7 +221,7 @@ MACHINE(o200k_any, o200k_end(s, p, n, r->digits, !r->no_contractions))
 MACHINE(digits, digit_rule_end(s, p, n, r->digits))
 MACHINE(whole, n)
 
-split_machine *split_machine_of(const struct split_rule *r)
+split_machine *split_plain_of(const struct split_rule *r)
 {
     switch (r->kind) {
     case SPLIT_GPT2:
@@ -239,4 +240,15 @@ split_machine *split_machine_of(const struct split_rule *r)
         break;
     }
     return NULL;
+}
+
+split_machine *split_machine_of(const struct split_rule *r)
+{
+    split_machine *m = NULL;
+#if defined(__x86_64__)
+    enum isa isa;
+    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        m = isa == ISA_AVX2 ? split_avx2_of(r) : split_avx512_of(r);
+#endif
+    return m ? m : split_plain_of(r);
 }
