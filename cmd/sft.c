@@ -1,7 +1,5 @@
 /* sft: fine-tune a model on conversations. */
-#include <stdlib.h>
 #include "base/prog.h"
-#include "base/sys.h"
 #include "kern/gemm.h"
 #include "train/sft.h"
 
@@ -44,17 +42,8 @@ static struct opt opts[] = {
     OPT_END,
 };
 
-/* -m is stored in the run: a relative path would mean something else from elsewhere. */
-static int absolute_model(char **path, struct err *e)
-{
-    if (!f.model)
-        return 0;
-    return (f.model = *path = sys_realpath(f.model, e)) ? 0 : -1;
-}
-
 int main(int argc, char **argv)
 {
-    char *model = NULL;
     struct err e = {0};
     struct prog prog = {.name = "sft",
                         .purpose = "fine-tune a model on conversations",
@@ -68,9 +57,6 @@ int main(int argc, char **argv)
         return prog_end(&prog, -1, &e);
     prog.quiet = o.quiet;
     prog.verbose = o.verbose;
-    int rc = absolute_model(&model, &e);
-    if (rc == 0)
-        rc = sft_run(&f, prog.operands, prog.n_operands, &s, &e);
-    free(model);
+    int rc = sft_run(&f, prog.operands, prog.n_operands, &s, &e);
     return prog_end(&prog, rc, &e);
 }

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/signals.h"
 #include "base/sys.h"
-#include "io/jtree.h"
 #include "model/batchbuf.h"
 
 enum { PREFILL = 512 }; /* tokens of a prompt in one pass */
@@ -20,7 +19,7 @@ struct generator {
     struct sampler sampler;
     struct decoder decoder;
     struct buf held; /* text that may be the beginning of a stop string */
-    uint32_t eos[CONFIG_MAX_EOS + 8];
+    int64_t eos[MODELDIR_MAX_EOS];
     int n_eos;
     uint32_t *ids; /* what the model sees, and one that may come too much: [n_ctx + 1] */
     size_t n_ids, n_cached;
@@ -29,37 +28,6 @@ struct generator {
 };
 
 /* ---- set-up ---- */
-
-static void add_eos(struct generator *g, int64_t id)
-{
-    for (int i = 0; i < g->n_eos; i++)
-        if (g->eos[i] == (uint32_t)id)
-            return;
-    if (id >= 0 && id < g->c->vocab_size && g->n_eos < CONFIG_MAX_EOS + 8)
-        g->eos[g->n_eos++] = (uint32_t)id;
-}
-
-/* EOS ids of config.json, tokenizer_config.json and generation_config.json together. */
-static int find_eos(struct generator *g, const struct modeldir *d, struct err *e)
-{
-    struct buf path = BUF_INIT;
-    struct err ignored = {0};
-
-    for (int i = 0; i < g->c->n_eos; i++)
-        add_eos(g, g->c->eos[i]);
-    add_eos(g, d->ids.eos);
-    if (buf_printf(&path, e, "%s/generation_config.json", d->path) < 0)
-        return -1;
-    json_t *tree = jtree_load(path.s, &ignored); /* it may be missing */
-    const json_t *eos = json_object_get(tree, "eos_token_id");
-    if (json_is_integer(eos))
-        add_eos(g, json_integer_value(eos));
-    for (size_t i = 0; i < json_array_size(eos); i++)
-        add_eos(g, json_integer_value(json_array_get(eos, i)));
-    json_decref(tree);
-    buf_release(&path);
-    return 0;
-}
 
 struct generator *generator_new(struct modeldir *d, const struct generate_options *o, struct err *e)
 {
@@ -77,7 +45,7 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
     if (!g)
         return NULL;
     *g = (struct generator){.o = *o, .c = c, .tok = d->tok, .held = BUF_INIT};
-    if (find_eos(g, d, e) < 0 || !(g->x = exec_new(d->m, &x, e)) ||
+    if ((g->n_eos = modeldir_eos(d, g->eos, e)) < 0 || !(g->x = exec_new(d->m, &x, e)) ||
         sampler_init(&g->sampler, &o->sampler, (uint32_t)c->vocab_size, e) < 0 ||
         !(g->ids = mem_new((size_t)n_ctx + 1, sizeof *g->ids, e)) ||
         !(g->pos = mem_new((size_t)max_tok, sizeof *g->pos, e)) ||
@@ -87,7 +55,7 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
         return NULL;
     }
     for (int i = 0; o->ignore_eos && i < g->n_eos; i++)
-        sampler_bar(&g->sampler, g->eos[i]);
+        sampler_bar(&g->sampler, (uint32_t)g->eos[i]);
     /* a head may have rows beyond the tokenizer's ids */
     for (uint32_t id = 0; g->tok && !o->ids_only && id < (uint32_t)c->vocab_size; id++) {
         size_t len;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "base/num.h"
+#include "io/jtree.h"
 
 static bool has(const char *dir, const char *name)
 {
@@ -145,6 +146,38 @@ void modeldir_close(struct modeldir *d)
     model_free(d->m);
     free(d->path);
     *d = (struct modeldir){0};
+}
+
+static void add_eos(const struct modeldir *d, int64_t id, int64_t *v, int *n)
+{
+    for (int i = 0; i < *n; i++)
+        if (v[i] == id)
+            return;
+    if (id >= 0 && id < model_config(d->m)->vocab_size && *n < MODELDIR_MAX_EOS)
+        v[(*n)++] = id;
+}
+
+int modeldir_eos(const struct modeldir *d, int64_t v[MODELDIR_MAX_EOS], struct err *e)
+{
+    const struct config *c = model_config(d->m);
+    struct buf path = BUF_INIT;
+    json_t *tree = NULL;
+    int n = 0;
+
+    add_eos(d, d->ids.eos, v, &n);
+    for (int i = 0; i < c->n_eos; i++)
+        add_eos(d, c->eos[i], v, &n);
+    int rc = buf_printf(&path, e, "%s/generation_config.json", d->path);
+    if (rc == 0 && access(path.s, F_OK) == 0)
+        rc = (tree = jtree_load(path.s, e)) ? 0 : -1;
+    const json_t *eos = json_object_get(tree, "eos_token_id");
+    if (json_is_integer(eos))
+        add_eos(d, json_integer_value(eos), v, &n);
+    for (size_t i = 0; i < json_array_size(eos); i++)
+        add_eos(d, json_integer_value(json_array_get(eos, i)), v, &n);
+    json_decref(tree);
+    buf_release(&path);
+    return rc < 0 ? -1 : n;
 }
 
 int modeldir_accepts(const struct modeldir *d, const struct shard_head *h, const char *name,

@@ -26,6 +26,11 @@ enum { MODELDIR_TOKENIZER = 1 /* a directory without one is an error */ };
 int modeldir_open(struct modeldir *d, const char *path, int flags, struct err *e);
 void modeldir_close(struct modeldir *d);
 
+/* Every id that ends a text, each once: the tokenizer's EOS first, then those of config.json and of
+ * generation_config.json. Their number, or -1. */
+enum { MODELDIR_MAX_EOS = 2 * CONFIG_MAX_EOS + 1 };
+int modeldir_eos(const struct modeldir *d, int64_t v[MODELDIR_MAX_EOS], struct err *e);
+
 /* The directory that holds the model: path itself if it has config.json and weights, else its
  * newest checkpoint. */
 int modeldir_find(const char *path, struct buf *out, struct err *e);

@@ -198,6 +198,7 @@ static int begin_fresh(const struct pretrain *p, struct sources *d, struct sessi
 
     if (val && access(val, R_OK) != 0)
         return err_sys(e, "%s", val);
+    s->keep_eos = p->init && !(p->eos && strcmp(p->eos, "none") == 0);
     if (sources_open(d, operands, n, p->stream, e) == 0 && find_tokenizer(p, d, s, &name, e) == 0 &&
         find_specials(p, d, s, name.s, e) == 0 && find_config(p, d, s, e) == 0 &&
         check_init(p, d, e) == 0 && session_settle(s, p->stream, e) == 0)
@@ -313,6 +314,8 @@ int pretrain_run(const struct pretrain *p, char **operands, int n_operands, stru
         (out_rmtree(spool, e) < 0 || out_rmtree(val_spool, e) < 0))
         rc = -1;
 out:
+    if (rc < 0)
+        session_give_up(s, e);
     sources_close(&d);
     session_close(s);
     free(spool);

@@ -50,18 +50,29 @@ static int holds_files(const char *dir, struct err *e)
     return found;
 }
 
+/* Under these names, which a new run takes no notice of, wait the tokenizer until run.json stands,
+ * and run.json of a run that was given up. */
+static const char waiting[] = ".tokenizer.json.tmp";
+static const char given_up[] = ".given-up.json.tmp";
+
+static bool holds(const struct run *r, const char *name)
+{
+    struct err ignored = {0};
+    char *path = run_path(r, name, &ignored);
+    bool there = path && access(path, F_OK) == 0;
+
+    free(path);
+    return there;
+}
+
 /* Before anything is made in the directory. */
 static int find_run(const struct run *r, struct err *e)
 {
-    char *path = run_path(r, "run.json", e);
-    int rc = path ? 0 : -1;
-
-    if (rc == 0 && access(r->dir, F_OK) != 0)
-        rc = err_sys(e, "%s: no run to resume", r->dir);
-    else if (rc == 0 && access(path, F_OK) != 0)
-        rc = err_set(e, "%s: no run to resume: it has no run.json", r->dir);
-    free(path);
-    return rc;
+    if (access(r->dir, F_OK) != 0)
+        return err_sys(e, "%s: no run to resume", r->dir);
+    if (!holds(r, "run.json") && !holds(r, given_up))
+        return err_set(e, "%s: no run to resume: it has no run.json", r->dir);
+    return 0;
 }
 
 static int load_doc(struct run *r, struct err *e)
@@ -74,12 +85,10 @@ static int load_doc(struct run *r, struct err *e)
     return r->doc ? 0 : -1;
 }
 
-/* The tokenizer waits under this name until run.json stands. */
-static const char waiting[] = ".tokenizer.json.tmp";
-
-static int place_tokenizer(const struct run *r, struct err *e)
+/* What is not there stays away. */
+static int move(const struct run *r, const char *from_name, const char *to_name, struct err *e)
 {
-    char *from = run_path(r, waiting, e), *to = run_path(r, "tokenizer.json", e);
+    char *from = run_path(r, from_name, e), *to = run_path(r, to_name, e);
     int rc = from && to ? 0 : -1;
 
     if (rc == 0 && rename(from, to) != 0 && errno != ENOENT)
@@ -87,6 +96,11 @@ static int place_tokenizer(const struct run *r, struct err *e)
     free(from);
     free(to);
     return rc;
+}
+
+static int place_tokenizer(const struct run *r, struct err *e)
+{
+    return move(r, waiting, "tokenizer.json", e);
 }
 
 /* Removes what writers that were killed left behind. */
@@ -155,6 +169,9 @@ static int make_fresh(struct run *r, struct err *e)
 
 static int open_resumed(struct run *r, struct err *e)
 {
+    r->given_up = !holds(r, "run.json");
+    if (r->given_up && move(r, given_up, "run.json", e) < 0)
+        return -1;
     return load_doc(r, e) < 0 ? -1 : place_tokenizer(r, e);
 }
 
@@ -298,6 +315,23 @@ int run_store(struct run *r, json_t *doc, const char *tokenizer, size_t tokenize
     return tokenizer ? place_tokenizer(r, e) : 0;
 }
 
+void run_give_up(const struct run *r)
+{
+    static const char *const data[] = {"spool", "spool-val", "log.tsv"};
+    struct err ignored = {0};
+
+    if (!r->doc || !(r->fresh || r->given_up))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(data); i++) {
+        char *path = run_path(r, data[i], &ignored);
+        if (path)
+            out_rmtree(path, &ignored);
+        free(path);
+    }
+    if (move(r, "run.json", given_up, &ignored) == 0)
+        move(r, "tokenizer.json", waiting, &ignored);
+}
+
 int run_update(struct run *r, struct err *e)
 {
     return save_doc(r, r->doc, e);
@@ -393,12 +427,7 @@ int run_prune(const struct run *r, size_t n_keep, uint64_t also_keep, struct err
 
 bool run_finished(const struct run *r)
 {
-    struct err ignored = {0};
-    char *path = run_path(r, "model.safetensors", &ignored);
-    bool there = path && access(path, F_OK) == 0;
-
-    free(path);
-    return there;
+    return holds(r, "model.safetensors");
 }
 
 /* Whether a file system refuses links as such. */

@@ -28,6 +28,7 @@ struct run {
     char *dir;
     int lock;         /* descriptor; -1: not held */
     bool fresh, made; /* not resumed; and the directory was made for it */
+    bool given_up;    /* resumed, but an earlier process had given it up */
     json_t *doc;      /* run.json; NULL before run_store or run_load */
 };
 
@@ -48,6 +49,10 @@ int run_get_options(const json_t *doc, struct opt *opts, struct err *e);
 /* run.json (takes doc) and tokenizer.json (NULL: none), both or neither. */
 int run_store(struct run *r, json_t *doc, const char *tokenizer, size_t tokenizer_len,
               struct err *e);
+/* A run that cannot begin, for an error in its input, say: keeps no data and leaves the directory
+ * so that a new run may take it, or --resume go on once the cause is mended. Does nothing to one
+ * that an earlier process has begun. */
+void run_give_up(const struct run *r);
 /* run.json again, after a change of r->doc. */
 int run_update(struct run *r, struct err *e);
 

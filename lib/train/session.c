@@ -88,6 +88,29 @@ void session_tokenizer(struct session *s, struct tokenizer *t)
     s->tok = t;
 }
 
+/* What ends documents comes first in the model's list. The rest of a list that does not belong to
+ * the model's own tokens says nothing, unless it names that token itself. */
+static int put_eos(struct session *s, struct err *e)
+{
+    struct config *c = &s->config;
+    int64_t eos = s->ids.eos;
+    int at = 0;
+
+    while (at < c->n_eos && c->eos[at] != eos)
+        at++;
+    if (at == c->n_eos && !s->keep_eos)
+        at = c->n_eos = 0;
+    if (eos < 0)
+        return 0;
+    if (at == CONFIG_MAX_EOS)
+        return err_set(e, "the model has %d EOS ids, and the tokenizer another one", c->n_eos);
+    if (at == c->n_eos)
+        c->n_eos++;
+    memmove(c->eos + 1, c->eos, (size_t)at * sizeof *c->eos);
+    c->eos[0] = eos;
+    return 0;
+}
+
 static int put_specials(struct session *s, struct err *e)
 {
     struct config *c = &s->config;
@@ -102,16 +125,7 @@ static int put_specials(struct session *s, struct err *e)
     }
     c->bos = s->ids.bos;
     c->pad = s->ids.pad;
-    if (s->ids.eos < 0) {
-        c->n_eos = 0;
-        return 0;
-    }
-    for (int i = 0; i < c->n_eos; i++)
-        if (c->eos[i] == s->ids.eos)
-            return 0; /* a list that holds it stays as it is */
-    c->eos[0] = s->ids.eos;
-    c->n_eos = 1;
-    return 0;
+    return put_eos(s, e);
 }
 
 /* ---- settling ---- */
@@ -231,6 +245,7 @@ int session_restore(struct session *s, json_t **inputs, struct err *e)
     if (program && strcmp(program, s->prog->name) != 0)
         return err_set(e, "%s: a run of %s, not of %s", s->run.dir, program, s->prog->name);
     *inputs = json_object_get(doc, "inputs");
+    s->keep_eos = true;
     if (!*inputs || !ids ||
         config_parse(&s->config, json_object_get(doc, "config"), "run.json", e) < 0 ||
         jtree_int(ids, "bos", -1, INT32_MAX, &s->ids.bos, e) < 0 ||
@@ -347,6 +362,12 @@ int session_train(struct session *s, struct feed train, struct feed val, bool sh
     return rc;
 }
 
+void session_give_up(struct session *s, const struct err *e)
+{
+    if (e->kind != ERR_SIGNAL && s->t.st.step == 0)
+        run_give_up(&s->run);
+}
+
 void session_close(struct session *s)
 {
     model_free(s->m);
@@ -354,7 +375,8 @@ void session_close(struct session *s)
     tokenizer_close(s->tok);
     for (int k = 0; k < 3; k++)
         free(s->name[k]);
-    run_close(&s->run);
+    if (s->run.dir) /* it was opened */
+        run_close(&s->run);
     while (s->n_paths > 0)
         free(s->paths[--s->n_paths]);
 }

@@ -5,11 +5,12 @@
  *
  *     struct session s = {.o = &options, .table = opts, .prog = &p};
  *     session_path(&s, "init", e) ...          options that name files, made absolute
- *     session_open(&s, e)                      locks the directory; restores the options on
- * --resume fresh:   fill s.config, s.ids, session_tokenizer(); session_settle(); session_store()
+ *     session_open(&s, e)                      locks the directory; with --resume restores options
+ *     fresh:   fill s.config, s.ids, session_tokenizer(); session_settle(); session_store()
  *     resumed: session_restore(); session_settle()
  *     session_model(&s, init, e)               makes or opens the model
  *     session_train(&s, train, val, shuffle, e)
+ *     session_give_up(&s, e)                   after an error
  *     session_close(&s)
  */
 #ifndef TRAIN_SESSION_H
@@ -31,6 +32,7 @@ struct session {
     struct model *m;
     struct tokenizer *tok; /* NULL: none */
     struct special_ids ids;
+    bool keep_eos; /* the config's EOS ids are the model's own: they stay, behind ids.eos */
     char *name[3]; /* texts of bos, eos and pad; NULL: none or not known */
     const char *chat_template;
     struct trainer t;
@@ -56,6 +58,8 @@ int session_restore(struct session *s, json_t **inputs, struct err *e);
 int session_model(struct session *s, const char *init, struct err *e);
 int session_train(struct session *s, struct feed train, struct feed val, bool shuffle,
                   struct err *e);
+/* After an error: a run that has not made a step yet can be started anew by the same command. */
+void session_give_up(struct session *s, const struct err *e);
 void session_close(struct session *s);
 
 #endif

@@ -163,6 +163,20 @@ static int add_end_of_turn(struct session *s, struct err *e)
     return 0;
 }
 
+/* Also those that only generation_config.json has, which the run writes anew. */
+static int take_eos(const struct modeldir *m, struct config *c, struct err *e)
+{
+    int64_t v[MODELDIR_MAX_EOS];
+    int n = modeldir_eos(m, v, e);
+
+    if (n > CONFIG_MAX_EOS)
+        return err_set(e, "%s: has %d EOS ids, more than %d", m->path, n, CONFIG_MAX_EOS);
+    for (int i = 0; i < n; i++)
+        c->eos[i] = v[i];
+    c->n_eos = n < 0 ? 0 : n;
+    return n < 0 ? -1 : 0;
+}
+
 static int take_model(const struct sft *f, struct session *s, struct err *e)
 {
     struct modeldir m;
@@ -172,10 +186,12 @@ static int take_model(const struct sft *f, struct session *s, struct err *e)
         return err_usage(e, "-m DIR is missing: the model to fine-tune");
     if (modeldir_open(&m, f->model, MODELDIR_TOKENIZER, e) < 0)
         return -1;
-    if (chat_format_check(m.path, e) >= 0 && config_load(&s->config, m.path, e) == 0) {
+    if (chat_format_check(m.path, e) >= 0 && config_load(&s->config, m.path, e) == 0 &&
+        take_eos(&m, &s->config, e) == 0) {
         session_tokenizer(s, m.tok);
         m.tok = NULL;
         s->ids = m.ids;
+        s->keep_eos = true;
         rc = 0;
     }
     modeldir_close(&m);
@@ -313,25 +329,6 @@ static int load_data(const struct sft *f, struct session *s, char **operands, in
                : pack_init(&d->val_pack, &d->val, n_ctx, 0, false, seed, e);
 }
 
-/* A run whose conversations could not be read leaves nothing, so that the same command with its
- * input mended starts again. A signal is another matter: that run may be resumed. */
-static void forget_run(const struct session *s, const char *spool, const char *val_spool,
-                       const struct err *e)
-{
-    static const char *const names[] = {"run.json", "tokenizer.json"};
-
-    if (s->o->resume || e->kind == ERR_SIGNAL)
-        return;
-    out_rmtree(spool, NULL);
-    out_rmtree(val_spool, NULL);
-    for (size_t i = 0; i < 2; i++) {
-        char *path = run_path(&s->run, names[i], NULL);
-        if (path)
-            unlink(path);
-        free(path);
-    }
-}
-
 static int load_and_train(const struct sft *f, struct session *s, char **operands, int n,
                           struct err *e)
 {
@@ -341,10 +338,8 @@ static int load_and_train(const struct sft *f, struct session *s, char **operand
     int rc = -1;
 
     sig_catch();
-    bool loaded = spool && val_spool && load_data(f, s, operands, n, spool, val_spool, &d, e) == 0;
-    if (!loaded && spool && val_spool)
-        forget_run(s, spool, val_spool, e);
-    if (loaded && session_model(s, f->model, e) == 0) {
+    if (spool && val_spool && load_data(f, s, operands, n, spool, val_spool, &d, e) == 0 &&
+        session_model(s, f->model, e) == 0) {
         struct feed val = {0};
         if (d.val_pack.n_windows)
             val = pack_feed(&d.val_pack);
@@ -369,7 +364,8 @@ static int load_and_train(const struct sft *f, struct session *s, char **operand
 
 int sft_run(const struct sft *f, char **operands, int n_operands, struct session *s, struct err *e)
 {
-    int rc = session_open(s, e);
+    int rc =
+        session_path(s, "model", e) < 0 || session_path(s, "val", e) < 0 ? -1 : session_open(s, e);
 
     if (rc == 0 && s->finished) {
         prog_note(s->prog, "%s: the run is finished", s->run.dir);
@@ -378,6 +374,8 @@ int sft_run(const struct sft *f, char **operands, int n_operands, struct session
         if (rc == 0)
             rc = load_and_train(f, s, operands, n_operands, e);
     }
+    if (rc < 0)
+        session_give_up(s, e);
     session_close(s);
     return rc;
 }

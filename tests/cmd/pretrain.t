@@ -254,6 +254,15 @@ fails 1 'nodir: No such file' 'no such model' pretrain --init nodir -q --steps 3
 runs 'a model with a tokenizer' pretrain --init preset -j 1 -q --batch 2 --steps 2 -o more4 bare.tok
 ok cmp preset/tokenizer.json more4/tokenizer.json -- 'passes it on where the shard has none'
 
+cp -r a many && sed 's/"eos_token_id": *[0-9]*/"eos_token_id": [7, 9]/' a/config.json >many/config.json
+eos_of() {
+    tr -d ' \n' <"$1/config.json" | sed 's/.*"eos_token_id":\(\[[^]]*]\|[^,}]*\).*/\1/'
+}
+runs 'a model with several EOS ids' pretrain --init many --context 16 -q --steps 2 -o more5 x.tok
+is "$(eos_of more5)" "[$(eos_of a),7,9]" 'keeps them behind that of the data'
+runs 'the same config without its weights' pretrain -c many --context 16 -q --steps 2 -o more6 x.tok
+is "$(eos_of more6)" "$(eos_of a)" 'has that of the data alone'
+
 # ---- refusals
 
 ls >.before
@@ -273,6 +282,7 @@ fails 2 '[-]-min-lr 1 is above --lr 0.1' 'the lowest rate above the highest' \
 fails 2 '[-]-min-lr means nothing with --lr-schedule constant' 'a rate that is not used' \
     $base --steps 2 --min-lr 1e-5 --lr-schedule constant -o r x.tok
 fails 2 '[-]-warmup 9 is more than the run.s 2 steps' 'a long warm-up' $base --steps 2 --warmup 9 -o r x.tok
+runs 'which the same command with a shorter one mends' $base --steps 2 --warmup 1 -o r x.tok
 rm -rf r
 fails 2 '[-]-context 33 is more than the model.s 32' 'a long context' $base --context 33 --steps 2 -o r x.tok
 fails 2 '[-]-keep-best needs --val' 'best of nothing' $base --keep-best --steps 2 -o r x.tok
@@ -306,8 +316,20 @@ head -c 3000 x.tok >cut.tok
 fails 1 'cut.tok: ' 'a truncated shard' $base --steps 2 -o cut cut.tok
 fails 1 'stdin: .*(truncated|ends)' 'a truncated pipe' sh -c "cat cut.tok | $base --steps 2 -o cut2"
 ok test ! -e cut2/model.safetensors -- 'trains nothing'
+cp -r cut2 cut4
+cp -r cut2 cut5
+runs 'the same command goes well with a whole input' sh -c "cat x.tok | $base --steps 2 -o cut2"
+runs 'so does --resume' sh -c 'cat x.tok | pretrain --resume -q -o cut4'
+same cut2/model.safetensors cut4/model.safetensors 'to the same model'
+fails 1 'truncated|ends' 'but not with half again' sh -c 'cat cut.tok | pretrain --resume -q -o cut5'
+runs 'after which the command still goes well' $base --steps 2 -o cut5 x.tok
+mv cut.tok half.tok
+cp x.tok cut.tok
+runs 'a file may be mended' $base --steps 2 -o cut cut.tok
+mv half.tok cut.tok
 fails 1 'stdin: .*(truncated|ends)' 'a truncated stream' sh -c "cat cut.tok | $base --steps 200 --stream -o cut3"
 ok test ! -e cut3/model.safetensors -- 'is not finished'
+runs 'and goes well when it is whole' sh -c "cat x.tok | $base --steps 2 --stream -o cut3"
 printf '' | shard import -q --ids --vocab-size 64 -o none.tok
 fails 1 'no training data: there is not one token to predict$' 'an empty shard' $base --steps 2 -o none none.tok
 fails 1 'no training data: there is not one token to predict$' 'an empty stream' \

@@ -85,6 +85,24 @@ else
     note "killed before it began"
 fi
 
+# ---- the directory that it is resumed from does not matter
+train -o elsewhere --val talk.jsonl --max-time 0s talk.jsonl
+rm -rf elsewhere/spool elsewhere/spool-val
+mkdir away
+runs "resumed from another directory" sh -c 'cd away && sft -q --resume -o ../elsewhere'
+same a/model.safetensors elsewhere/model.safetensors "ends in the same model"
+
+# ---- EOS ids of the model stay
+cp -r base ends
+sed 's/"eos_token_id": *[0-9]*/"eos_token_id": [7, 0, 9]/' base/config.json >ends/config.json
+sed 's/"eos_token_id": *[0-9]*/"eos_token_id": [0, 11, 999999]/' base/generation_config.json \
+    >ends/generation_config.json
+runs "a model with several EOS ids" sft -q -m ends -o ended --steps 1 --batch 4 talk.jsonl
+for file in config.json generation_config.json; do
+    is "$(tr -d ' \n' <ended/$file | sed 's/.*"eos_token_id":\([^]]*]\).*/\1/')" '[0,7,9,11,2]' \
+        "$file: the tokenizer's first, then those of both files, then the end of turn"
+done
+
 # ---- validation
 runs "conversations held out" train -o v --val talk.jsonl --eval-every 3 talk.jsonl
 ok awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "val_loss") k = i }
