@@ -252,8 +252,10 @@ void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const flo
                 float *dx, int lddx, bool accumulate, void *scratch)
 {
     if (g->backend == GEMM_OWN) {
-        const float *packed = g->copy + gemm_own_weight_floats(g->n, g->k, g->dtype, false);
-        gemm_own_product(wk, g->dtype, GEMM_NN, m, g->k, g->n, dy, lddy, packed, 0, dx, lddx,
+        const float *w = g->w;
+        if (gemm_own_keeps_both(g->dtype))
+            w = g->copy + gemm_own_weight_floats(g->n, g->k, g->dtype, false);
+        gemm_own_product(wk, g->dtype, GEMM_NN, m, g->k, g->n, dy, lddy, w, g->k, dx, lddx,
                          accumulate, NULL, scratch);
         return;
     }

@@ -1,25 +1,21 @@
 /*
  * The suite's own products: the loops around the micro-kernel, by the names of BLIS.
  *
- *     5th loop  jc   columns of a job        4th  pc   blocks of k
- *     3rd loop  ic   rows of a job           2nd  ir   panels of a
- *     1st loop  jr   panels of b             then the micro-kernel over k
+ *     4th loop  pc   blocks of k that the team packs
+ *     5th loop  jc   columns of a job        3rd  ic   rows of a job
+ *     inside a job   blocks of k again
+ *     2nd loop  ir   panels of a             1st  jr   panels of b, then the micro-kernel over k
  *
- * Threads share the fifth and the third: a job is a block of c, claimed dynamically. Nothing here
- * changes the chain of an element of c but the blocks of k, and these depend on k alone.
+ * Threads share the fifth and the third: a job is a block of c, claimed dynamically. The chain of
+ * an element of c goes on from block to block of k, so nothing here changes a bit of it.
  */
 #include <string.h>
+#include "base/compiler.h"
 #include "kern/gemm_own_int.h"
 
-/* Words of k in a block at most: a panel of a stays in the first-level cache, a job's panels of b
- * in the second. */
-#define KC 768
-/* Panels of a and of b in a job at most; measured with tests/bench/kern. */
-#define JOB_A 16
-#define JOB_B 8
 /* Jobs that a product is cut into where it is large enough. */
 #define JOBS 12
-/* Rows that a job packs across. */
+/* Rows that are packed across at a time. */
 #define PACK_ROWS 64
 
 static int parts(int n, int most)
@@ -33,9 +29,29 @@ static int start(int64_t i, int n, int n_parts)
     return (int)(i * n / n_parts);
 }
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static size_t times(int a, int b)
 {
     return (size_t)a * (size_t)b;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t round_up(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static int up(int n, int unit)
+{
+    return parts(n, unit) * unit;
 }
 
 static const struct own_kernels *kernels(enum gemm_dtype t)
@@ -44,6 +60,8 @@ static const struct own_kernels *kernels(enum gemm_dtype t)
     if (cpu_isa(&isa, NULL) < 0)
         isa = ISA_PORTABLE;
 #if defined(__x86_64__)
+    if (isa == ISA_AMX && t == GEMM_BF16)
+        return &gemm_own_amx;
     if (cpu_isa_includes(isa, ISA_AVX512BF16) && t == GEMM_BF16)
         return &gemm_own_avx512bf16;
     if (cpu_isa_includes(isa, ISA_AVX512))
@@ -56,22 +74,23 @@ static const struct own_kernels *kernels(enum gemm_dtype t)
 
 static int words(const struct own_kernels *kn, int k)
 {
-    return parts(k, kn->per_word);
+    return up(parts(k, kn->per_word), kn->word_unit);
 }
 
-/* ---- packing */
+/* ---- packed weights */
 
-static size_t panels_floats(const struct own_kernels *kn, int n, int k)
+/* A second layout for the gradient: with pairs along n it is none that a copy of rows gives. */
+static bool keeps_both(const struct own_kernels *kn)
 {
-    return times(parts(n, kn->nr), kn->nr) * (size_t)words(kn, k);
+    return kn->per_word > 1;
 }
 
-static int least(int a, int b)
+static size_t b_floats(const struct own_kernels *kn, int n, int k)
 {
-    return a < b ? a : b;
+    return times(up(n, kn->nr), words(kn, k));
 }
 
-/* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of width nr. */
+/* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of b. */
 static void pack_strip(const struct own_kernels *kn, float *to, const float *x, size_t ldx, int n,
                        int k, int row)
 {
@@ -79,18 +98,24 @@ static void pack_strip(const struct own_kernels *kn, float *to, const float *x, 
     to += times(row / kn->per_word, kn->nr);
     x += (size_t)row * ldx;
     for (int j = 0; j < n; j += kn->nr, to += panel)
-        kn->pack_across(to, kn->nr, x + j, ldx, least(n - j, kn->nr), least(k - row, PACK_ROWS));
+        kn->pack_b_across(to, least(n - j, kn->nr), x + j, ldx, least(k - row, PACK_ROWS));
+}
+
+bool gemm_own_keeps_both(enum gemm_dtype t)
+{
+    return keeps_both(kernels(t));
 }
 
 size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad)
 {
     const struct own_kernels *kn = kernels(t);
-    return panels_floats(kn, n, k) + (with_dgrad ? panels_floats(kn, k, n) : 0);
+    return b_floats(kn, n, k) + (with_dgrad && keeps_both(kn) ? b_floats(kn, k, n) : 0);
 }
 
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad)
 {
-    return parts(n, kernels(t)->nr) + (with_dgrad ? parts(n, PACK_ROWS) : 0);
+    const struct own_kernels *kn = kernels(t);
+    return parts(n, kn->nr) + (with_dgrad && keeps_both(kn) ? parts(n, PACK_ROWS) : 0);
 }
 
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, int64_t job)
@@ -98,130 +123,201 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, i
     const struct own_kernels *kn = kernels(t);
     int j = (int)job, panels = parts(n, kn->nr), first = j * kn->nr;
     if (j < panels)
-        kn->pack_along(to + times(first, words(kn, k)), kn->nr, w + times(first, k), (size_t)k,
-                       least(n - first, kn->nr), k);
+        kn->pack_b_along(to + times(first, words(kn, k)), least(n - first, kn->nr),
+                         w + times(first, k), (size_t)k, k);
     else
-        pack_strip(kn, to + panels_floats(kn, n, k), w, (size_t)k, k, n, (j - panels) * PACK_ROWS);
-}
-
-static size_t round_up(size_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
-size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k)
-{
-    const struct own_kernels *kn = kernels(t);
-    size_t forward = times(m, words(kn, k)), dgrad = times(m, words(kn, n));
-    size_t wgrad = round_up(times(n, words(kn, m))) + panels_floats(kn, k, m);
-    size_t most = forward > dgrad ? forward : dgrad;
-    return round_up(most > wgrad ? most : wgrad);
+        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, (j - panels) * PACK_ROWS);
 }
 
 /* ---- products */
 
 struct product {
     const struct own_kernels *kn;
-    int m, n, n_words;
-    int a_panels, b_panels, a_jobs, b_jobs; /* of all c */
-    const float *a, *b;                     /* packed */
+    enum gemm_kind kind;
+    int m, n;
+    int a_units, a_panels, b_panels, a_jobs, b_jobs; /* of all c */
+    const float *a, *b;                              /* matrices; b NULL: it is packed already */
+    int lda, ldb;
     float *c;
     int ldc;
-    bool add;
+    bool own_a; /* a job packs its panels of a */
+    const struct gemm_epilogue *ep;
+    /* the team's block of k */
+    bool add, last;
+    int k0, k, n_words;
+    float *packed_a;
+    const float *packed_b;
+    size_t b_panel; /* floats from panel to panel of b */
 };
+
+/* The row of c where a panel of a begins: about equal panels, whole row_units. */
+static int panel_row(const struct product *p, int panel)
+{
+    return least(start(panel, p->a_units, p->a_panels) * p->kn->row_unit, p->m);
+}
 
 /* Blocks of c for the threads, by shape. */
 static void cut(struct product *p)
 {
-    int most_a = JOB_A, most_b = JOB_B;
-    p->a_panels = parts(p->m, p->kn->mr);
-    p->b_panels = parts(p->n, p->kn->nr);
+    const struct own_kernels *kn = p->kn;
+    int most_a = kn->job_a, most_b = kn->job_b;
+    p->a_units = parts(p->m, kn->row_unit);
+    p->a_panels = parts(p->m, kn->mr);
+    p->b_panels = parts(p->n, kn->nr);
+    p->own_a = p->b_panels <= kn->row_b;
+    if (p->own_a)
+        most_b = p->b_panels;
     for (;;) {
         p->a_jobs = parts(p->a_panels, most_a);
         p->b_jobs = parts(p->b_panels, most_b);
-        if (p->a_jobs * p->b_jobs >= JOBS || most_b == 1)
+        if (p->a_jobs * p->b_jobs >= JOBS || (p->own_a ? most_a : most_b) == 1)
             break;
-        most_b /= 2;
+        if (p->own_a)
+            most_a /= 2;
+        else
+            most_b /= 2;
     }
 }
 
-/* c's part of a panel that is not whole: through a tile of the whole width. */
+/* The panel of a from row, words [0, n_words) of it and k elements from k0 on. */
+static void pack_a(const struct product *p, float *to, int row, int rows, int k0, int k)
+{
+    if (p->kind == GEMM_TN)
+        p->kn->pack_a_across(to, rows, p->a + times(k0, p->lda) + row, (size_t)p->lda, k);
+    else
+        p->kn->pack_a_along(to, rows, p->a + times(row, p->lda) + k0, (size_t)p->lda, k);
+}
+
+/* Where the packed panel of a row of c lies. */
+static size_t a_at(const struct product *p, int row, int n_words)
+{
+    return times(up(row, p->kn->row_unit), n_words);
+}
+
+/* c's part of a panel that is not whole: through a tile of the whole size. */
 static void edge_tile(const struct product *p, int rows, int cols, int n_words, const float *a,
                       const float *b, float *c, bool add)
 {
-    float tmp[OWN_MAX_TILE];
-    p->kn->tile(rows, n_words, a, b, tmp, (size_t)p->kn->nr, false);
-    for (int r = 0; r < rows; r++, c += p->ldc)
-        for (int j = 0; j < cols; j++)
-            c[j] = add ? c[j] + tmp[r * p->kn->nr + j] : tmp[r * p->kn->nr + j];
+    float tmp[OWN_MAX_TILE] = {0};
+    int nr = p->kn->nr;
+    for (int r = 0; add && r < rows; r++)
+        memcpy(tmp + r * nr, c + times(r, p->ldc), (size_t)cols * sizeof *c);
+    p->kn->tile(rows, n_words, a, b, tmp, (size_t)nr, add);
+    for (int r = 0; r < rows; r++)
+        memcpy(c + times(r, p->ldc), tmp + r * nr, (size_t)cols * sizeof *c);
 }
 
-/* The inner loops over panels [i, i_end) of a and [j, j_end) of b, words [pc, pc_end). */
-static void macro_kernel(const struct product *p, int i, int i_end, int j, int j_end, int pc,
-                         int pc_end)
+/* A panel of a by panels [j, j_end) of b: the loop jr. */
+static void panel_row_of_c(const struct product *p, int row, int rows, int j, int j_end,
+                           const float *a, const float *b, int n_words, bool add)
 {
-    int nr = p->kn->nr, n_words = pc_end - pc;
-    bool add = p->add || pc > 0;
-    for (int ir = i; ir < i_end; ir++) {
-        int row = start(ir, p->m, p->a_panels), rows = start(ir + 1, p->m, p->a_panels) - row;
-        const float *a = p->a + times(row, p->n_words) + times(pc, rows);
-        for (int jr = j; jr < j_end; jr++) {
-            const float *b = p->b + times(jr, nr) * (size_t)p->n_words + times(pc, nr);
-            int col = jr * nr, cols = least(p->n - col, nr);
-            float *c = p->c + times(row, p->ldc) + col;
-            if (cols == nr)
-                p->kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add);
-            else
-                edge_tile(p, rows, cols, n_words, a, b, c, add);
-        }
+    int nr = p->kn->nr;
+    bool whole = rows % p->kn->row_unit == 0;
+    for (int jr = j; jr < j_end; jr++, b += p->b_panel) {
+        int col = jr * nr, cols = least(p->n - col, nr);
+        float *c = p->c + times(row, p->ldc) + col;
+        if (cols == nr && whole)
+            p->kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add);
+        else
+            edge_tile(p, rows, cols, n_words, a, b, c, add);
     }
 }
 
-static void block(const struct product *p, int64_t job, const struct gemm_epilogue *ep)
+/* Words [w, w_end) of the team's block of k: the loop ir. */
+static void macro_kernel(const struct product *p, int i, int i_end, int j, int j_end, int w,
+                         int w_end, float *own)
 {
+    const struct own_kernels *kn = p->kn;
+    const float *b = p->packed_b + (size_t)j * p->b_panel + times(w, kn->nr);
+    bool last = p->last && w_end == p->n_words;
+    int from = w * kn->per_word, len = least(p->k - from, (w_end - w) * kn->per_word);
+    for (int ir = i; ir < i_end; ir++) {
+        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+        const float *a = own;
+        if (own)
+            pack_a(p, own, row, rows, p->k0 + from, len);
+        else
+            a = p->packed_a + a_at(p, row, p->n_words) + times(w, up(rows, kn->row_unit));
+        panel_row_of_c(p, row, rows, j, j_end, a, b, w_end - w, p->add || w > 0);
+        if (last && p->ep)
+            gemm_finish_tile(p->ep, p->c, p->ldc, row, j * kn->nr, rows,
+                             least(p->n, j_end * kn->nr) - j * kn->nr);
+    }
+}
+
+static void block(const struct product *p, int64_t job)
+{
+    ALIGNED(64) float own[OWN_MAX_PANEL];
+    const struct own_kernels *kn = p->kn;
     int64_t ic = job % p->a_jobs, jc = job / p->a_jobs;
     int i = start(ic, p->a_panels, p->a_jobs), i_end = start(ic + 1, p->a_panels, p->a_jobs);
     int j = start(jc, p->b_panels, p->b_jobs), j_end = start(jc + 1, p->b_panels, p->b_jobs);
-    int k_blocks = parts(p->n_words, KC);
-    for (int pc = 0; pc < k_blocks; pc++)
-        macro_kernel(p, i, i_end, j, j_end, start(pc, p->n_words, k_blocks),
-                     start(pc + 1, p->n_words, k_blocks));
-    if (ep) {
-        int row = start(i, p->m, p->a_panels), col = j * p->kn->nr;
-        gemm_finish_tile(ep, p->c, p->ldc, row, col, start(i_end, p->m, p->a_panels) - row,
-                         least(p->n, j_end * p->kn->nr) - col);
-    }
+    int units = p->n_words / kn->word_unit, n_blocks = parts(p->n_words, kn->kc);
+    if (kn->begin)
+        kn->begin();
+    for (int pc = 0; pc < n_blocks; pc++)
+        macro_kernel(p, i, i_end, j, j_end, start(pc, units, n_blocks) * kn->word_unit,
+                     start(pc + 1, units, n_blocks) * kn->word_unit, p->own_a ? own : NULL);
+    if (kn->end)
+        kn->end();
 }
 
-/* Both operands of the weight gradient in strips of rows of k, shared by the team. */
-static void pack_rows(struct worker *wk, const struct product *p, float *to_a, const float *a,
-                      int lda, float *to_b, const float *b, int ldb, int k)
+/* Strips of k: of b, and of a where its vectors lie across memory. */
+static void pack_strips(const struct product *p, int s, float *to_b, bool with_a)
 {
-    TEAM_FOR(wk, s, parts(k, PACK_ROWS))
+    const struct own_kernels *kn = p->kn;
+    int at = s * PACK_ROWS, len = least(p->k - at, PACK_ROWS);
+    for (int ir = 0; with_a && ir < p->a_panels; ir++) {
+        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+        pack_a(p,
+               p->packed_a + a_at(p, row, p->n_words) +
+                   times(at / kn->per_word, up(rows, kn->row_unit)),
+               row, rows, p->k0 + at, len);
+    }
+    if (to_b)
+        pack_strip(kn, to_b, p->b + times(p->k0, p->ldb), (size_t)p->ldb, p->n, p->k, at);
+}
+
+/* What the jobs read, packed by the team: a whole panel of a or a strip of k at a time. */
+static void pack_block(struct worker *wk, const struct product *p, float *to_b)
+{
+    bool a_strips = p->kind == GEMM_TN && !p->own_a;
+    int panels = p->kind == GEMM_TN || p->own_a ? 0 : p->a_panels;
+    int strips = to_b || a_strips ? parts(p->k, PACK_ROWS) : 0;
+    TEAM_FOR(wk, i, panels + strips)
     {
-        int at = (int)s * PACK_ROWS, len = least(k - at, PACK_ROWS);
-        const float *from = a + times(at, lda);
-        for (int ir = 0; ir < p->a_panels; ir++) {
-            int row = start(ir, p->m, p->a_panels), rows = start(ir + 1, p->m, p->a_panels) - row;
-            p->kn->pack_across(to_a + times(row, p->n_words) + times(at / p->kn->per_word, rows),
-                               rows, from + row, (size_t)lda, rows, len);
+        if (i >= panels) {
+            pack_strips(p, (int)i - panels, to_b, a_strips);
+            continue;
         }
-        pack_strip(p->kn, to_b, b, (size_t)ldb, p->n, k, at);
+        int row = panel_row(p, (int)i);
+        pack_a(p, p->packed_a + a_at(p, row, p->n_words), row, panel_row(p, (int)i + 1) - row,
+               p->k0, p->k);
     }
     team_barrier(wk);
 }
 
-/* The panels of a whose vectors are its rows. */
-static void pack_panels(struct worker *wk, const struct product *p, float *to, const float *a,
-                        int lda, int k)
+/* The length of about equal blocks of k for the team. */
+static int team_k(const struct own_kernels *kn, int k)
 {
-    TEAM_FOR(wk, ir, p->a_panels)
-    {
-        int row = start(ir, p->m, p->a_panels), rows = start(ir + 1, p->m, p->a_panels) - row;
-        p->kn->pack_along(to + times(row, p->n_words), rows, a + times(row, lda), (size_t)lda, rows,
-                          k);
-    }
-    team_barrier(wk);
+    int most_k = kn->kc_team * kn->per_word;
+    return least(up(parts(k, parts(k, most_k)), PACK_ROWS), most_k);
+}
+
+static size_t a_floats(const struct own_kernels *kn, int m, int k)
+{
+    return times(up(m, kn->row_unit), words(kn, least(k, kn->kc_team * kn->per_word)));
+}
+
+size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k)
+{
+    const struct own_kernels *kn = kernels(t);
+    int most_k = kn->kc_team * kn->per_word;
+    size_t forward = a_floats(kn, m, k), dgrad = a_floats(kn, m, n), wgrad = a_floats(kn, n, m);
+    wgrad = round_up(wgrad) + b_floats(kn, k, least(m, most_k));
+    if (!keeps_both(kn))
+        dgrad = round_up(dgrad) + b_floats(kn, k, least(n, most_k));
+    return round_up(most(most(forward, dgrad), wgrad));
 }
 
 void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind, int m, int n,
@@ -229,19 +325,26 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
                       bool add, const struct gemm_epilogue *ep, float *scratch)
 {
     const struct own_kernels *kn = kernels(t);
-    struct product p = {.kn = kn, .m = m, .n = n, .n_words = words(kn, k), .a = scratch, .b = b};
+    bool b_packed = kind == GEMM_NT || (kind == GEMM_NN && keeps_both(kn));
+    struct product p = {.kn = kn, .kind = kind, .m = m, .n = n, .a = a, .lda = lda, .b = b};
+    p.ldb = ldb;
     p.c = c;
     p.ldc = ldc;
-    p.add = add;
+    p.ep = ep;
+    p.packed_a = scratch;
     cut(&p);
-    if (kind == GEMM_TN) {
-        float *to_b = scratch + round_up(times(m, p.n_words));
-        p.b = to_b;
-        pack_rows(wk, &p, scratch, a, lda, to_b, b, ldb, k);
-    } else {
-        pack_panels(wk, &p, scratch, a, lda, k);
+    float *to_b = b_packed ? NULL : p.own_a ? scratch : scratch + round_up(a_floats(kn, m, k));
+    for (int step = team_k(kn, k); p.k0 < k; p.k0 += step) {
+        p.k = least(k - p.k0, step);
+        p.n_words = words(kn, p.k);
+        p.add = add || p.k0 > 0;
+        p.last = p.k0 + p.k == k;
+        p.packed_b = b_packed ? b + times(p.k0 / kn->per_word, kn->nr) : to_b;
+        p.b_panel = times(b_packed ? words(kn, k) : p.n_words, kn->nr);
+        if (!b_packed || !p.own_a)
+            pack_block(wk, &p, to_b);
+        TEAM_FOR(wk, job, (int64_t)p.a_jobs * p.b_jobs)
+        block(&p, job);
+        team_barrier(wk);
     }
-    TEAM_FOR(wk, job, (int64_t)p.a_jobs * p.b_jobs)
-    block(&p, job, ep);
-    team_barrier(wk);
 }

@@ -1,6 +1,7 @@
 /*
  * Register kernels and packing of the suite's own products, on a vec_*_int.h. A file with an
- * instruction for pairs of bf16 defines OWN_PAIRS and own_dot, own_words_along, own_words_across.
+ * instruction for pairs of bf16 defines OWN_PAIRS and own_dot, own_words_along, own_words_across;
+ * AMX's, which has tiles of its own, OWN_TILES besides, own_tile_of and the packing of a.
  */
 #ifndef GEMM_OWN_IMPL_INT_H
 #define GEMM_OWN_IMPL_INT_H
@@ -10,7 +11,9 @@
 #include "kern/math_impl_int.h"
 
 /* Rows of the register tile, beside two vectors: accumulators, b and a fill the registers. */
-#if VL == 16
+#if defined(OWN_TILES)
+#    define OWN_M 32
+#elif VL == 16
 #    define OWN_M 14
 #elif VL == 8
 #    define OWN_M 6
@@ -18,6 +21,17 @@
 #    define OWN_M 4
 #endif
 #define OWN_N (2 * VL)
+
+/* Blocks; measured with tests/bench/kern. */
+#if !defined(OWN_KC)
+#    define OWN_KC      768
+#    define OWN_KC_TEAM 3072
+#    define OWN_JOB_A   16
+#    define OWN_JOB_B   8
+#    define OWN_ROW_B   32
+#    define OWN_BEGIN   NULL
+#    define OWN_END     NULL
+#endif
 
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
 #define AHEAD 128
@@ -49,14 +63,17 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 
 /* ---- the micro-kernel */
 
+#if !defined(OWN_TILES)
+#    define OWN_ROW_UNIT  1
+#    define OWN_WORD_UNIT 1
+
 static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, const float *b,
                                    float *c, size_t ldc, bool add)
 {
     vf acc[OWN_M][2];
     for (int r = 0; r < rows; r++) {
-        PREFETCH_WRITE(c + (size_t)r * ldc);
-        PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
-        acc[r][0] = acc[r][1] = v_set(0);
+        acc[r][0] = add ? v_load(c + (size_t)r * ldc) : v_set(0);
+        acc[r][1] = add ? v_load(c + (size_t)r * ldc + VL) : v_set(0);
     }
     for (int i = 0; i < n_words; i++, a += rows, b += OWN_N) {
         vf b0 = v_load(b), b1 = v_load(b + VL);
@@ -67,27 +84,27 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
         }
     }
     for (int r = 0; r < rows; r++, c += ldc) {
-        v_store(c, add ? v_add(v_load(c), acc[r][0]) : acc[r][0]);
-        v_store(c + VL, add ? v_add(v_load(c + VL), acc[r][1]) : acc[r][1]);
+        v_store(c, acc[r][0]);
+        v_store(c + VL, acc[r][1]);
     }
 }
 
 /* A function for each count of rows, so that every loop over rows is unrolled into registers. */
-#define OWN_ROWS(n)                                                                      \
-    static NO_INLINE void own_##n(int n_words, const float *a, const float *b, float *c, \
-                                  size_t ldc, bool add)                                  \
-    {                                                                                    \
-        own_tile(n, n_words, a, b, c, ldc, add);                                         \
-    }
+#    define OWN_ROWS(n)                                                                      \
+        static NO_INLINE void own_##n(int n_words, const float *a, const float *b, float *c, \
+                                      size_t ldc, bool add)                                  \
+        {                                                                                    \
+            own_tile(n, n_words, a, b, c, ldc, add);                                         \
+        }
 OWN_ROWS(1)
 OWN_ROWS(2)
 OWN_ROWS(3)
 OWN_ROWS(4)
-#if OWN_M > 4
+#    if OWN_M > 4
 OWN_ROWS(5)
 OWN_ROWS(6)
-#endif
-#if OWN_M > 6
+#    endif
+#    if OWN_M > 6
 OWN_ROWS(7)
 OWN_ROWS(8)
 OWN_ROWS(9)
@@ -96,7 +113,7 @@ OWN_ROWS(11)
 OWN_ROWS(12)
 OWN_ROWS(13)
 OWN_ROWS(14)
-#endif
+#    endif
 
 static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
                         bool add)
@@ -107,11 +124,11 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
         own_2,
         own_3,
         own_4,
-#if OWN_M > 4
+#    if OWN_M > 4
         own_5,
         own_6,
-#endif
-#if OWN_M > 6
+#    endif
+#    if OWN_M > 6
         own_7,
         own_8,
         own_9,
@@ -120,12 +137,20 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
         own_12,
         own_13,
         own_14,
-#endif
+#    endif
     };
     of_rows[rows - 1](n_words, a, b, c, ldc, add);
 }
+#endif
 
 /* ---- packing */
+
+/* Words that k elements take in a panel. */
+static ALWAYS_INLINE int own_padded(int k)
+{
+    int n = (k + OWN_PER_WORD - 1) / OWN_PER_WORD;
+    return (n + OWN_WORD_UNIT - 1) / OWN_WORD_UNIT * OWN_WORD_UNIT;
+}
 
 static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_t ldx, int n, int k,
                                      const bool round)
@@ -133,7 +158,7 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
     enum { STEP = VL * OWN_PER_WORD };
     for (int i = 0; i < k; i += STEP, to += VL * width) {
         size_t len = (size_t)(k - i < STEP ? k - i : STEP);
-        int words = (int)(len + OWN_PER_WORD - 1) / OWN_PER_WORD;
+        int words = own_padded((int)len);
         if (width == 1) {
             v_st(to, own_words_along(x + i, len, round), (size_t)words);
             continue;
@@ -163,44 +188,57 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
 static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size_t ldx, int n,
                                       int k, const bool round)
 {
-    for (int i = 0; i < k; i += OWN_PER_WORD, to += width, x += OWN_PER_WORD * ldx)
+    int words = own_padded(k);
+    for (int i = 0; i < words; i++, to += width, x += OWN_PER_WORD * ldx)
         for (int r = 0; r < width; r += VL) {
             size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             size_t have = n <= r ? 0 : (size_t)(n - r < VL ? n - r : VL);
-            v_st(to + r, have ? own_words_across(x + r, ldx, k - i, have, round) : v_set(0), lanes);
+            int rows = k - i * OWN_PER_WORD;
+            v_st(to + r,
+                 have && rows > 0 ? own_words_across(x + r, ldx, rows, have, round) : v_set(0),
+                 lanes);
         }
 }
 
-static void along(float *to, int width, const float *x, size_t ldx, int n, int k)
-{
-    pack_along(to, width, x, ldx, n, k, false);
-}
-
-static void across(float *to, int width, const float *x, size_t ldx, int n, int k)
-{
-    pack_across(to, width, x, ldx, n, k, false);
-}
-
-#define OWN_TABLE(pack_along, pack_across)                               \
-    {                                                                    \
-        OWN_M, OWN_N, OWN_PER_WORD, own_tile_of, pack_along, pack_across \
+#define OWN_PACK(name, round)                                                        \
+    static void name##_b_along(float *to, int n, const float *x, size_t ldx, int k)  \
+    {                                                                                \
+        pack_along(to, OWN_N, x, ldx, n, k, round);                                  \
+    }                                                                                \
+    static void name##_b_across(float *to, int n, const float *x, size_t ldx, int k) \
+    {                                                                                \
+        pack_across(to, OWN_N, x, ldx, n, k, round);                                 \
+    }
+#define OWN_PACK_A(name, round)                                                         \
+    static void name##_a_along(float *to, int rows, const float *x, size_t ldx, int k)  \
+    {                                                                                   \
+        pack_along(to, rows, x, ldx, rows, k, round);                                   \
+    }                                                                                   \
+    static void name##_a_across(float *to, int rows, const float *x, size_t ldx, int k) \
+    {                                                                                   \
+        pack_across(to, rows, x, ldx, rows, k, round);                                  \
     }
 
-#if defined(OWN_PAIRS)
-const struct own_kernels gemm_own_avx512bf16 = OWN_TABLE(along, across);
+OWN_PACK(plain, false)
+#if !defined(OWN_TILES)
+OWN_PACK_A(plain, false)
+#endif
+
+#define OWN_TABLE(name)                                                                          \
+    {                                                                                            \
+        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_WORD_UNIT, OWN_KC, OWN_KC_TEAM, OWN_JOB_A, \
+            OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, name##_a_along,               \
+            name##_a_across, name##_b_along, name##_b_across                                     \
+    }
+
+#if defined(OWN_TILES)
+const struct own_kernels gemm_own_amx = OWN_TABLE(plain);
+#elif defined(OWN_PAIRS)
+const struct own_kernels gemm_own_avx512bf16 = OWN_TABLE(plain);
 #else
-static void along_round(float *to, int width, const float *x, size_t ldx, int n, int k)
-{
-    pack_along(to, width, x, ldx, n, k, true);
-}
-
-static void across_round(float *to, int width, const float *x, size_t ldx, int n, int k)
-{
-    pack_across(to, width, x, ldx, n, k, true);
-}
-
-const struct own_kernels VEC(gemm_own)[2] = {OWN_TABLE(along, across),
-                                             OWN_TABLE(along_round, across_round)};
+OWN_PACK(rounded, true)
+OWN_PACK_A(rounded, true)
+const struct own_kernels VEC(gemm_own)[2] = {OWN_TABLE(plain), OWN_TABLE(rounded)};
 #endif
 
 #endif

@@ -2,12 +2,15 @@
  * The suite's own products: what gemm_own.c asks of an instruction set, and what it gives to
  * gemm.c. After BLIS (Van Zee & van de Geijn 2015) with Goto's packing (Goto & van de Geijn 2008).
  *
- * Packed operands are made of words of 32 bits: a float, or a pair of bf16 that follow each other
- * along k (the second of an odd k's last pair is zero). A panel holds, for each word along k in
- * turn, the words of its `width` vectors: panel[i * width + r] is word i of vector r.
  *
  *     c[m, n] = a · b    a in panels of about equal width, at most mr; b in panels of width nr,
  *                        zeros behind the last vector
+ *
+ * Packed operands are made of words of 32 bits: a float, or a pair of bf16 that follow each other
+ * along k (the second of an odd k's last pair is zero). A panel of b holds, for each word along k
+ * in turn, the words of its nr vectors: panel[i * nr + r] is word i of vector r. How a panel of a
+ * holds its rows is the kernel's business; words [i, ..) begin at panel[i * width], width being
+ * rows rounded up to row_unit and i a multiple of word_unit.
  */
 #ifndef GEMM_OWN_INT_H
 #define GEMM_OWN_INT_H
@@ -16,27 +19,43 @@
 #include "kern/gemm_int.h"
 
 struct own_kernels {
-    int mr, nr;   /* rows and columns of the register tile */
-    int per_word; /* elements along k in a word */
-    /* c[rows, nr] = (or +=) Σ over n_words of the panels a (width rows ≤ mr) and b, each element
-     * one chain from 0 in ascending k, whatever rows is */
+    int mr, nr;    /* rows and columns of the register tile */
+    int per_word;  /* elements along k in a word */
+    int row_unit;  /* panels of a are this many rows or multiples, zeros behind the last */
+    int word_unit; /* panels are this many words long or multiples, zeros behind the last */
+    /* At most so much is worked on at a time, by shape alone; none changes a bit of the results. */
+    int kc;           /* words along k of the inner loops */
+    int kc_team;      /* words along k that the team packs at a time */
+    int job_a, job_b; /* panels of a and b in a job, or */
+    int row_b;        /* panels of b if a job takes them all and packs its panels of a itself */
+    /* What the calling thread needs before and after its tiles, or NULL. */
+    void (*begin)(void);
+    void (*end)(void);
+    /* c[rows, nr] = (or +=) Σ over n_words of the panels a (rows ≤ mr) and b; each element is one
+     * chain in ascending k that begins at 0 or at c, whatever rows is. Writes whole row_units. */
     void (*tile)(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
                  bool add);
-    /* Panels of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r]: n ≤ width
-     * of them, k elements each, zeros behind. */
-    void (*pack_along)(float *to, int width, const float *x, size_t ldx, int n, int k);
-    void (*pack_across)(float *to, int width, const float *x, size_t ldx, int n, int k);
+    /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
+     * elements each: of a, rows of them, of b, n ≤ nr. */
+    void (*pack_a_along)(float *to, int rows, const float *x, size_t ldx, int k);
+    void (*pack_a_across)(float *to, int rows, const float *x, size_t ldx, int k);
+    void (*pack_b_along)(float *to, int n, const float *x, size_t ldx, int k);
+    void (*pack_b_across)(float *to, int n, const float *x, size_t ldx, int k);
 };
 
-enum { OWN_MAX_TILE = 1024 }; /* mr * nr at most */
+enum { OWN_MAX_TILE = 1024, OWN_MAX_PANEL = 1 << 14 }; /* at most mr * nr, mr * kc */
 
 /* By enum gemm_dtype; without an instruction for pairs, bf16 is floats that were rounded. */
 extern const struct own_kernels gemm_own_portable[2];
 #if defined(__x86_64__)
-extern const struct own_kernels gemm_own_avx2[2], gemm_own_avx512[2], gemm_own_avx512bf16;
+extern const struct own_kernels gemm_own_avx2[2], gemm_own_avx512[2], gemm_own_avx512bf16,
+    gemm_own_amx;
 #endif
 
-/* Floats of a packed [n, k] weight: for the forward product, and behind it for the gradient. */
+/* Whether the input gradient reads a packed layout of its own, or the matrix in place. */
+bool gemm_own_keeps_both(enum gemm_dtype t);
+/* Floats of a packed [n, k] weight: for the forward product, and behind it for the gradient where
+ * that has its own. */
 size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad);
 /* Packing in jobs that any thread may do. */
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad);
@@ -45,7 +64,7 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, i
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k);
 
 /* As gemm_int.h's tile, but collective and of the whole c, with a barrier at its end. b is the
- * weight as packed, or for GEMM_TN the matrix. */
+ * weight as packed, or the matrix for GEMM_TN and for a GEMM_NN that has no layout of its own. */
 void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind, int m, int n,
                       int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc,
                       bool add, const struct gemm_epilogue *ep, float *scratch);

@@ -1,7 +1,7 @@
 /*
  * Speed of the kernels beside the peak measured in the same run: "name figure unit share %".
  *
- *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [gemm|attn|ops]...
+ *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [-t f32|bf16] [gemm|attn|ops]...
  *
  * gemm: the five products of GPT-2 124M at 256 and 1024 tokens, forward, input gradient, weight
  * gradient. attn: a layer of its attention. ops: on one thread, in the caches.
@@ -15,10 +15,11 @@
 #include "base/sys.h"
 #include "kern/attn.h"
 #include "kern/gemm.h"
+#include "kern/peak.h"
 
-static int n_threads = 2;
+static int n_threads = 2, dtype = -1;
 static enum gemm_backend backend;
-static double peak;
+static double peaks[2]; /* by enum gemm_dtype */
 
 /* One thread is timed by the processor's clock, which other programs disturb less. */
 static double now(void)
@@ -60,34 +61,6 @@ static float *filled(size_t n)
     for (size_t i = 0; v && i < n; i++)
         v[i] = rng_f32(&r) - 0.5f;
     return v;
-}
-
-/* ---- peak */
-
-struct burst {
-    double flops[256];
-};
-
-static void burst(struct worker *w, void *arg)
-{
-    struct burst *b = arg;
-    float sink = 0.001f;
-    b->flops[w->tid] = ops_get()->fma_burst(3000000, &sink);
-}
-
-static double measure_peak(int threads)
-{
-    double best = 0;
-    for (int r = 0; r < 8; r++) {
-        struct burst b = {{0}};
-        double start = now(), sum = 0;
-        team_run(threads, burst, &b);
-        double time = now() - start;
-        for (int i = 0; i < threads; i++)
-            sum += b.flops[i];
-        best = sum / time > best ? sum / time : best;
-    }
-    return best / 1e9;
 }
 
 /* ---- products */
@@ -144,7 +117,7 @@ static void products(int m, enum gemm_dtype t)
             flops += work * times[i];
             seconds += best * times[i];
             printf("gemm-%s-%d-%s-%s %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], m, names[i],
-                   directions[p.what], work / best / 1e9, work / best / 1e7 / peak);
+                   directions[p.what], work / best / 1e9, work / best / 1e7 / peaks[t]);
             fflush(stdout);
         }
         gemm_weight_free(p.g);
@@ -156,7 +129,7 @@ static void products(int m, enum gemm_dtype t)
             sys_pages_free(p.scratch, scratch);
     }
     printf("gemm-%s-%d-all %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], m, flops / seconds / 1e9,
-           flops / seconds / 1e7 / peak);
+           flops / seconds / 1e7 / peaks[t]);
 }
 
 /* ---- attention */
@@ -216,10 +189,10 @@ static void attention(int n_seq, int n, int n_head, int n_kv_head, int head_dim,
     team_run(n_threads, attention_pass, &p);
     double work = 2.0 * n_seq * n * (n + 1.0) * n_head * head_dim; /* causal, two products */
     printf("attn-%s-%dx%d-%d/%d-forward %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], n_seq, n,
-           n_head, n_kv_head, work / p.forward.best / 1e9, work / p.forward.best / 1e7 / peak);
+           n_head, n_kv_head, work / p.forward.best / 1e9, work / p.forward.best / 1e7 / peaks[t]);
     printf("attn-%s-%dx%d-%d/%d-backward %.1f GFLOP/s %.0f %%\n", gemm_dtype_words[t], n_seq, n,
            n_head, n_kv_head, 2.5 * work / p.backward.best / 1e9,
-           2.5 * work / p.backward.best / 1e7 / peak);
+           2.5 * work / p.backward.best / 1e7 / peaks[t]);
     fflush(stdout);
 }
 
@@ -275,6 +248,15 @@ static void elements(void)
     TIME("adamw", N, k->adamw(&a, x, y, z, w, N));
 }
 
+/* Of before and after, so that a change of the clock shows. */
+static void measure_peaks(void)
+{
+    for (int t = GEMM_F32; t <= GEMM_BF16; t++) {
+        peaks[t] = peak_flops((enum gemm_dtype)t, n_threads, .2) / 1e9;
+        printf("peak-%s-%d-threads %.1f GFLOP/s\n", gemm_dtype_words[t], n_threads, peaks[t]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     backend = gemm_backend_default();
@@ -290,6 +272,10 @@ int main(int argc, char **argv)
                     return 2;
             continue;
         }
+        if (strcmp(argv[i], "-t") == 0 && i + 1 < argc) {
+            dtype = strcmp(argv[++i], "f32") == 0 ? GEMM_F32 : GEMM_BF16;
+            continue;
+        }
         all = false;
         gemm |= strcmp(argv[i], "gemm") == 0;
         attn |= strcmp(argv[i], "attn") == 0;
@@ -301,12 +287,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "kern: %s\n", e.msg);
         return 1;
     }
-    peak = measure_peak(n_threads);
-    printf("peak-%s-%d-threads %.1f GFLOP/s\n", ops_get()->name, n_threads, peak);
-    for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
-        products(m, GEMM_F32);
-    for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
-        products(m, GEMM_BF16);
+    measure_peaks();
+    for (int t = GEMM_F32; t <= GEMM_BF16; t++)
+        for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
+            if (dtype < 0 || t == dtype)
+                products(m, (enum gemm_dtype)t);
     if (all || attn) {
         attention(4, 64, 12, 12, 64, GEMM_F32);
         attention(1, 1024, 12, 12, 64, GEMM_F32);
@@ -315,7 +300,6 @@ int main(int argc, char **argv)
     }
     if (all || ops)
         elements();
-    printf("peak-%s-%d-threads %.1f GFLOP/s again\n", ops_get()->name, n_threads,
-           measure_peak(n_threads));
+    measure_peaks();
     return 0;
 }

@@ -1,0 +1,116 @@
+/*
+ * The suite's own products of bf16 for AMX: tdpbf16ps on tiles of 16 rows of 16 words. A panel of b
+ * is, 16 words at a time, two tiles beside each other; one of a is one or two tiles above each
+ * other, each row of 16 words whole. A tile's product is a sum of its own over 32 elements of k,
+ * added to c: these are the links of the chain.
+ */
+#if defined(__x86_64__)
+#    include "kern/gemm_pairs_avx512bf16_int.h"
+#    include "kern/tiles_amx_int.h"
+
+#    define OWN_PAIRS
+#    define OWN_TILES
+#    define OWN_ROW_UNIT  16
+#    define OWN_WORD_UNIT 16
+#    define OWN_KC        512
+#    define OWN_KC_TEAM   4096
+#    define OWN_JOB_A     16
+#    define OWN_JOB_B     8
+#    define OWN_ROW_B     32
+#    define OWN_BEGIN     tiles_begin
+#    define OWN_END       tiles_end
+
+enum { ROWS = 16, TILE = 16 * 16 }; /* words of a tile */
+
+static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
+                        bool add)
+{
+    enum { LDB = 2 * VL * sizeof(float) };
+    size_t step = ldc * sizeof(float);
+    float *low = c + ROWS * ldc;
+    bool both = rows > ROWS;
+
+    tiles_load_barrier();
+    if (add) {
+        _tile_loadd(0, c, step);
+        _tile_loadd(1, c + VL, step);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+    }
+    if (!both) {
+        for (int i = 0; i < n_words; i += ROWS, a += TILE, b += 2 * TILE) {
+            _tile_loadd(4, a, 64);
+            _tile_loadd(6, b, LDB);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_loadd(7, b + VL, LDB);
+            _tile_dpbf16ps(1, 4, 7);
+        }
+    } else {
+        if (add) {
+            _tile_loadd(2, low, step);
+            _tile_loadd(3, low + VL, step);
+        } else {
+            _tile_zero(2);
+            _tile_zero(3);
+        }
+        for (int i = 0; i < n_words; i += ROWS, a += 2 * TILE, b += 2 * TILE) {
+            _tile_loadd(4, a, 64);
+            _tile_loadd(6, b, LDB);
+            _tile_loadd(7, b + VL, LDB);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_loadd(5, a + TILE, 64);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+        _tile_stored(2, low, step);
+        _tile_stored(3, low + VL, step);
+    }
+    _tile_stored(0, c, step);
+    _tile_stored(1, c + VL, step);
+}
+
+static int whole(int rows)
+{
+    return (rows + ROWS - 1) / ROWS * ROWS;
+}
+
+static void plain_a_along(float *to, int rows, const float *x, size_t ldx, int k);
+static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int k);
+
+#    include "kern/gemm_own_impl_int.h"
+
+static void plain_a_along(float *to, int rows, const float *x, size_t ldx, int k)
+{
+    enum { STEP = 2 * VL };
+    int width = whole(rows);
+    for (int r = 0; r < width; r++, to += VL, x += ldx) {
+        float *row = to;
+        for (int i = 0; i < k; i += STEP, row += width * VL) {
+            size_t n = (size_t)(k - i < STEP ? k - i : STEP);
+            v_store(row, r < rows ? own_words_along(x + i, n, false) : v_set(0));
+        }
+    }
+}
+
+/* Sixteen pairs of rows of x at a time, turned in registers. */
+static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int k)
+{
+    enum { STEP = 2 * VL };
+    for (int i = 0; i < k; i += STEP, x += STEP * ldx)
+        for (int r = 0; r < rows; r += ROWS, to += TILE) {
+            size_t n = (size_t)(rows - r < ROWS ? rows - r : ROWS);
+            float in[TILE];
+            for (int v = 0; v < VL; v++) {
+                int left = k - i - 2 * v;
+                v_store(in + v * VL, left > 0 ? own_words_across(x + (size_t)(2 * v) * ldx + r, ldx,
+                                                                 left, n, false)
+                                              : v_set(0));
+            }
+            v_transpose(to, VL, in, VL);
+        }
+}
+#else
+typedef int no_kernels_of_another_processor;
+#endif

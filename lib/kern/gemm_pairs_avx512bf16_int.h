@@ -1,0 +1,29 @@
+/* Words of gemm_own_impl_int.h that are pairs of bf16, by the conversions of AVX-512 with BF16. */
+#ifndef GEMM_PAIRS_AVX512BF16_INT_H
+#define GEMM_PAIRS_AVX512BF16_INT_H
+
+#include <stdbool.h>
+#include "kern/vec_avx512_int.h"
+
+static ALWAYS_INLINE vf own_words_along(const float *x, size_t n, bool round)
+{
+    (void)round;
+    if (n == 2 * VL)
+        return (vf)_mm512_cvtne2ps_pbh(v_load(x + VL), v_load(x));
+    return n >= VL ? (vf)_mm512_cvtne2ps_pbh(v_load_n(x + VL, n - VL), v_load(x))
+                   : (vf)_mm512_cvtne2ps_pbh(v_set(0), v_load_n(x, n));
+}
+
+/* The row in the low halves, the next one, if there is one, in the high halves. */
+static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, size_t n, bool round)
+{
+    (void)round;
+    vf lo = n == VL ? v_load(x) : v_load_n(x, n), hi = v_set(0);
+    if (rows > 1)
+        hi = n == VL ? v_load(x + ldx) : v_load_n(x + ldx, n);
+    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(lo));
+    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(hi));
+    return (vf)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+#endif
