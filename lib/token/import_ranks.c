@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "text/split.h"
 #include "token/bytelevel.h"
@@ -31,38 +32,6 @@ struct ranks {
 
 /* ---- reading */
 
-static int value_of(int c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
-/* s[0..n) in base64 with its padding, to out; -1: it is not. */
-static long from_base64(unsigned char *out, const char *s, size_t n)
-{
-    long k = 0;
-    if (n == 0 || n % 4)
-        return -1;
-    size_t n_pad = (s[n - 1] == '=') + (s[n - 1] == '=' && s[n - 2] == '=');
-    for (size_t i = 0; i < n; i += 4) {
-        uint32_t x = 0;
-        for (size_t j = i; j < i + 4; j++) {
-            int v = j >= n - n_pad ? 0 : value_of((unsigned char)s[j]);
-            if (v < 0)
-                return -1;
-            x = x << 6 | (uint32_t)v;
-        }
-        size_t n_bytes = i + 4 == n ? 3 - n_pad : 3;
-        for (size_t j = 0; j < n_bytes; j++)
-            out[k++] = (unsigned char)(x >> (16 - 8 * j));
-    }
-    return k;
-}
-
 /* "IQ== 0": the token goes to *to, which moves on. */
 static int read_line(struct ranks *r, const char *s, size_t n, char **to)
 {
@@ -72,7 +41,7 @@ static int read_line(struct ranks *r, const char *s, size_t n, char **to)
         return err_set(r->e, "line %zu: not a token in base64, a space and a rank", r->line);
     if (space - s > (MAX_TOKEN_BYTES + 2) / 3 * 4)
         return err_set(r->e, "line %zu: a token of more than %d bytes", r->line, MAX_TOKEN_BYTES);
-    long len = from_base64((unsigned char *)*to, s, (size_t)(space - s));
+    long len = base64_decode(*to, s, (size_t)(space - s));
     if (len < 1)
         return err_set(r->e, "line %zu: the token is not in base64", r->line);
     int64_t rank = 0;
