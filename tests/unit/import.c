@@ -58,7 +58,7 @@ static void cases(void)
             nth = 0;
             t = open_named(name);
             if (!t && strstr(e.msg, "not supported"))
-                skip(1, "%s: %s", name, e.msg);
+                skip(1, e.msg);
             else if (!ok(t != NULL, "%s opens", name))
                 diag("%s", e.msg);
             x = t ? encoder_new(t, &e) : NULL;
