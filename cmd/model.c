@@ -23,7 +23,7 @@ struct request {
     struct config config;
     const char *path;
     int64_t n_seq, n_ctx, n_threads;
-    int dtype, gemm;
+    int dtype, gemm, recompute;
     double tok_per_s; /* 0: not given */
     bool measure, json, quiet;
     int verbose;
@@ -106,8 +106,8 @@ static void print_memory(const struct request *r)
     printf("\nFLOPs a token, context %" PRId64 "\n", r->n_ctx);
     printf("  %-19s %10s\n", "training", count(a, i->train_flops));
     printf("  %-19s %10s\n", "decoding", count(a, i->decode_flops));
-    printf("\nmemory to train, %" PRId64 " x %" PRId64 " in %s\n", r->n_seq, r->n_ctx,
-           gemm_dtype_words[r->dtype]);
+    printf("\nmemory to train, %" PRId64 " x %" PRId64 " in %s%s\n", r->n_seq, r->n_ctx,
+           gemm_dtype_words[r->dtype], r->recompute ? ", layers run again" : "");
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
         if (rows[k].n_bytes)
             printf("  %-19s %10s\n", rows[k].name, bytes(a, rows[k].n_bytes));
@@ -218,6 +218,7 @@ static int info(struct request *r, struct err *e)
 {
     struct exec_opt o = {.dtype = (enum gemm_dtype)r->dtype,
                          .gemm = (enum gemm_backend)r->gemm,
+                         .recompute = (enum recompute)r->recompute,
                          .n_threads = (int)r->n_threads};
     enum isa isa;
 
@@ -275,6 +276,12 @@ static int info_main(int argc, char **argv)
          .arg = "own|openblas|ref",
          .choices = gemm_backend_words,
          .help = "who computes the matrix products (default {})"},
+        {.kind = OPT_CHOICE,
+         .name = "recompute",
+         .dst = &r.recompute,
+         .arg = "none|block",
+         .choices = recompute_words,
+         .help = "what training keeps: all, or each layer's input (default {})"},
         {.kind = OPT_REAL,
          .name = "speed",
          .dst = &r.tok_per_s,
@@ -325,7 +332,7 @@ struct bench {
     struct exec_opt o;
     const char *train, *prefill, *decode; /* lists, as given */
     int64_t n_threads;
-    int dtype, gemm;
+    int dtype, gemm, recompute;
     bool json, quiet;
 };
 
@@ -462,6 +469,7 @@ static int bench(struct bench *b, const char *path, struct err *e)
 
     b->o = (struct exec_opt){.dtype = (enum gemm_dtype)b->dtype,
                              .gemm = (enum gemm_backend)b->gemm,
+                             .recompute = (enum recompute)b->recompute,
                              .n_threads = b->n_threads ? (int)b->n_threads : sys_n_cpu()};
     if (cpu_isa(&isa, e) < 0 || load_config(path, &b->config, e) < 0)
         return -1;
@@ -520,6 +528,12 @@ static int bench_main(int argc, char **argv)
          .arg = "own|openblas|ref",
          .choices = gemm_backend_words,
          .help = "who computes the matrix products (default {})"},
+        {.kind = OPT_CHOICE,
+         .name = "recompute",
+         .dst = &b.recompute,
+         .arg = "none|block",
+         .choices = recompute_words,
+         .help = "what training keeps: all, or each layer's input (default {})"},
         OPT_JSON(&b.json),
         OPT_THREADS(&b.n_threads),
         OPT_QUIET(&b.quiet),

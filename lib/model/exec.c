@@ -11,6 +11,8 @@
 
 enum { MAX_TOK = 1 << 24 };
 
+const char *const recompute_words[] = {"none", "block", NULL};
+
 /* ---- planning */
 
 /* The graph, its plan, and what that takes. */
@@ -299,17 +301,17 @@ static void run_pass(struct worker *w, void *arg)
         gemm_weight_pack(w, r->x->to_pack, r->x->n_pack);
         clock_node(r->x, w, &at_s, &r->x->profile.packing_s);
     }
-    for (int i = 0; i < g->n_nodes; i++) {
-        g->nodes[i].ops->forward(w, r->p, &g->nodes[i]);
-        clock_node(r->x, w, &at_s, spent_s + i);
+    struct pass again = *r->p;
+    again.again = true;
+    int n_steps = r->p->mode == PASS_TRAIN ? g->n_steps : g->n_nodes;
+    for (int t = 0; t < n_steps; t++) {
+        const struct node *n = &g->nodes[g->steps[t].node];
+        if (g->steps[t].kind == STEP_BACKWARD)
+            n->ops->backward(w, &again, n);
+        else
+            n->ops->forward(w, t < g->n_nodes ? r->p : &again, n);
+        clock_node(r->x, w, &at_s, spent_s + t);
     }
-    if (r->p->mode != PASS_TRAIN)
-        return;
-    for (int i = g->n_nodes - 1; i >= 0; i--)
-        if (g->nodes[i].backward) {
-            g->nodes[i].ops->backward(w, r->p, &g->nodes[i]);
-            clock_node(r->x, w, &at_s, spent_s + g->n_nodes + i);
-        }
 }
 
 static void run(struct exec *x, const struct pass *p)

@@ -33,6 +33,11 @@ struct batch {
     const int32_t *slot;       /* [n_seq] cache slot of each sequence, or NULL: no cache */
 };
 
+/* What of a training pass is kept for backward: everything, or of each layer its input alone, from
+ * which backward computes the rest anew. The results are the same bit for bit. */
+enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
+extern const char *const recompute_words[]; /* "none", "block", NULL */
+
 struct exec_opt {
     int max_tok, max_seq;  /* largest batch */
     int n_slot, slot_tok;  /* KV cache: slots and tokens in each; 0: none */
@@ -40,6 +45,7 @@ struct exec_opt {
     bool embed_grad;       /* keep dL/d(embedding output) of the last backward */
     enum gemm_dtype dtype; /* inputs of the matmuls */
     enum gemm_backend gemm;
+    enum recompute recompute; /* if train */
     int n_threads;
     bool dropout;  /* apply the config's rates in exec_train */
     uint64_t seed; /* of dropout */

@@ -98,5 +98,6 @@ void graph_release(struct graph *g)
     free(g->storages);
     free(g->values);
     free(g->nodes);
+    free(g->steps);
     *g = (struct graph){0};
 }

@@ -31,13 +31,20 @@ struct graph;
 struct node;
 struct pass;
 
+/* Times of first and last use, as indices of the graph's steps; first > last: none. */
+struct span {
+    int first, last;
+};
+
 struct storage {
     int cols;
     bool grad;     /* some value of it needs a gradient */
     int same_grad; /* its gradient is that storage's; else its own index */
-    /* Times of first and last use, by nodes' steps; first > last: none. Set by the planner. */
-    int first, last, grad_first, grad_last;
-    size_t at, grad_at; /* floats from the arena's start */
+    /* Set by the planner. */
+    int layer;                    /* that alone uses it, or -1 */
+    bool wanted;                  /* some node's work that is done again needs it */
+    struct span use[2], grad_use; /* [1]: when its layer is run again */
+    size_t at[2], grad_at;        /* floats from the arena's start */
 };
 
 struct value {
@@ -83,8 +90,7 @@ struct node {
     bool in_acc[NODE_MAX_IN];  /* ... and to be added to what is there */
     bool param_grad[NODE_MAX_PARAM];
     bool param_first[NODE_MAX_PARAM]; /* no other node has added to it before in this pass */
-    size_t scratch, grad_scratch;     /* floats from the arena's start */
-    int time;                         /* of forward; backward's is n_times - 1 - time */
+    size_t scratch[2], grad_scratch;  /* floats from the arena's start; [1]: when run again */
 
     union {
         struct {
@@ -112,6 +118,13 @@ struct node {
     } u;
 };
 
+/* What a training pass does, in order; the first n_nodes steps are the forward pass. */
+enum step_kind { STEP_FORWARD, STEP_AGAIN, STEP_BACKWARD };
+struct step {
+    int node;
+    enum step_kind kind;
+};
+
 enum param_init { INIT_NORMAL, INIT_RESIDUAL, INIT_ONE, INIT_ZERO };
 
 struct graph_opt {
@@ -128,7 +141,8 @@ struct graph {
     struct storage *storages;
     struct value *values;
     struct node *nodes;
-    int n_params, n_storages, n_values, n_nodes, n_attn;
+    struct step *steps; /* set by the planner */
+    int n_params, n_storages, n_values, n_nodes, n_steps, n_attn;
     int cap_params, cap_storages, cap_values, cap_nodes;
     size_t n_elem; /* floats of the parameters' arena */
     int embedded;  /* the value that the embedding gives, after its dropout */

@@ -47,7 +47,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     struct attn_io io;
 
     io_of(p, n, &io);
-    io.scratch = p->arena + n->scratch;
+    io.scratch = pass_scratch(p, n);
     attn_forward(w, &a, &io);
 }
 

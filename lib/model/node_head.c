@@ -141,7 +141,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     const float *all = pass_value(p, n->in[0], &ldx);
     struct area a;
 
-    area_of(p, n, (char *)(p->arena + n->scratch), &a);
+    area_of(p, n, (char *)(pass_scratch(p, n)), &a);
     if (p->mode == PASS_TRAIN && p->rows && n->in_grad[0])
         clear_grad(w, p, n);
     if (p->mode == PASS_TRAIN && p->n_rows == 0 && n->param_grad[0] && !pass_adds(p, n, 0))

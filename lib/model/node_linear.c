@@ -46,7 +46,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
         ep.pre = pass_value(p, n->out[1], &ep.ldpre);
     if (n->residual >= 0)
         ep.residual = pass_value(p, n->in[n->residual], &ep.ldr);
-    gemm_forward(w, p->packed[n->param[0]], p->n_tok, x, ldx, y, ldy, &ep, p->arena + n->scratch);
+    gemm_forward(w, p->packed[n->param[0]], p->n_tok, x, ldx, y, ldy, &ep, pass_scratch(p, n));
 }
 
 /* dy through the activation, in place, and the bias's share of each tile. */

@@ -22,6 +22,7 @@ struct pass {
     const struct batch *batch;
     int n_tok;
     enum pass_mode mode;
+    bool again; /* what a layer holds inside stands where it was computed again */
     uint64_t step;
 
     float *arena;         /* values, their gradients, scratch */
@@ -62,7 +63,12 @@ static inline float *pass_value(const struct pass *p, int value, int *ld)
     const struct value *v = &p->graph->values[value];
     const struct storage *s = &p->graph->storages[v->storage];
     *ld = s->cols;
-    return p->arena + s->at + v->col;
+    return p->arena + s->at[p->again] + v->col;
+}
+
+static inline float *pass_scratch(const struct pass *p, const struct node *n)
+{
+    return p->arena + n->scratch[p->again];
 }
 
 static inline float *pass_grad(const struct pass *p, int value, int *ld)

@@ -28,7 +28,6 @@ static void mark_wanted(struct graph *g, const struct pass *p)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         struct node *n = &g->nodes[i];
-        n->time = i;
         for (int k = 0; k < n->n_in; k++) {
             n->in_grad[k] = n->in[k] >= 0 && g->storages[g->values[n->in[k]].storage].grad;
             n->backward |= n->in_grad[k];
@@ -93,97 +92,191 @@ static int mark_first(struct graph *g, struct err *e)
     return 0;
 }
 
-/* ---- times of use */
+/* ---- steps */
 
-static void use(int *first, int *last, int time)
+/* The layer that alone touches a storage: outside of it nobody will miss what it held. */
+static void mark_layers(struct graph *g)
 {
-    if (time < *first)
-        *first = time;
-    if (time > *last)
-        *last = time;
+    for (int i = 0; i < g->n_storages; i++)
+        g->storages[i].layer = -2;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->nodes[i];
+        for (int k = 0; k < n->n_in + n->n_out; k++) {
+            int value = k < n->n_in ? n->in[k] : n->out[k - n->n_in];
+            struct storage *s = value < 0 ? NULL : &g->storages[g->values[value].storage];
+            if (s)
+                s->layer = s->layer == -2 || s->layer == n->layer ? n->layer : -1;
+        }
+    }
 }
 
-static void use_value(struct graph *g, int value, int time)
+static void keep_masks(const struct node *n, unsigned *in, unsigned *out)
+{
+    *in = *out = 0;
+    if (n->ops->keeps)
+        n->ops->keeps(n, in, out);
+}
+
+static void want(struct graph *g, const int *value, int n, unsigned mask)
+{
+    for (int k = 0; k < n; k++)
+        if (value[k] >= 0 && mask >> k & 1)
+            g->storages[g->values[value[k]].storage].wanted = true;
+}
+
+/* Whether n must run again for what others, or its own backward, read inside of the layer. */
+static bool runs_again(const struct graph *g, const struct node *n)
+{
+    for (int k = 0; k < n->n_out; k++) {
+        const struct storage *s = n->out[k] < 0 ? NULL : &g->storages[g->values[n->out[k]].storage];
+        if (s && s->layer >= 0 && s->wanted)
+            return true;
+    }
+    return false;
+}
+
+/* The nodes [from, to) of a layer whose outputs backward misses, forward again. */
+static void add_again(struct graph *g, int from, int to)
+{
+    bool any = false;
+
+    for (int i = to - 1; i >= from; i--) {
+        unsigned in, out;
+        keep_masks(&g->nodes[i], &in, &out);
+        if (g->nodes[i].backward) {
+            want(g, g->nodes[i].in, g->nodes[i].n_in, in);
+            want(g, g->nodes[i].out, g->nodes[i].n_out, out);
+        }
+        any |= g->nodes[i].backward;
+        if (runs_again(g, &g->nodes[i]))
+            want(g, g->nodes[i].in, g->nodes[i].n_in, ~0u);
+    }
+    for (int i = from; any && i < to; i++)
+        if (runs_again(g, &g->nodes[i]))
+            g->steps[g->n_steps++] = (struct step){i, STEP_AGAIN};
+}
+
+static void make_steps(struct graph *g, const struct exec_opt *o)
+{
+    g->n_steps = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        g->steps[g->n_steps++] = (struct step){i, STEP_FORWARD};
+    for (int i = g->n_nodes - 1, layer = -1; o->train && i >= 0; i--) {
+        if (o->recompute == RECOMPUTE_BLOCK && g->nodes[i].layer != layer) {
+            int from = i;
+            layer = g->nodes[i].layer;
+            while (from > 0 && g->nodes[from - 1].layer == layer)
+                from--;
+            if (layer >= 0)
+                add_again(g, from, i + 1);
+        }
+        if (g->nodes[i].backward)
+            g->steps[g->n_steps++] = (struct step){i, STEP_BACKWARD};
+    }
+}
+
+/* ---- times of use */
+
+static void use(struct span *s, int time)
+{
+    if (time < s->first)
+        s->first = time;
+    if (time > s->last)
+        s->last = time;
+}
+
+/* What a layer holds inside has a second life when the layer is run again. */
+static void use_value(struct graph *g, const struct exec_opt *o, int value, int time)
 {
     struct storage *s = value < 0 ? NULL : &g->storages[g->values[value].storage];
 
     if (s)
-        use(&s->first, &s->last, time);
+        use(&s->use[o->recompute == RECOMPUTE_BLOCK && s->layer >= 0 && time >= g->n_nodes], time);
 }
 
 static void use_grad(struct graph *g, int value, int time)
 {
     struct storage *s = &g->storages[g->values[value].storage];
 
-    s = &g->storages[s->same_grad];
-    use(&s->grad_first, &s->grad_last, time);
+    use(&g->storages[s->same_grad].grad_use, time);
 }
 
-static void times(struct graph *g)
+static void use_backward(struct graph *g, const struct exec_opt *o, const struct node *n, int time)
 {
-    int end = 2 * g->n_nodes - 1;
+    unsigned keep_in, keep_out;
+
+    keep_masks(n, &keep_in, &keep_out);
+    for (int k = 0; k < n->n_in; k++) {
+        if (keep_in >> k & 1)
+            use_value(g, o, n->in[k], time);
+        if (n->in_grad[k])
+            use_grad(g, n->in[k], time);
+    }
+    for (int k = 0; k < n->n_out; k++)
+        if (keep_out >> k & 1)
+            use_value(g, o, n->out[k], time);
+    if (n->n_out > 0)
+        use_grad(g, n->out[0], time);
+}
+
+static void times(struct graph *g, const struct exec_opt *o)
+{
+    const struct span none = {INT32_MAX, -1};
 
     for (int i = 0; i < g->n_storages; i++) {
         struct storage *s = &g->storages[i];
-        s->first = s->grad_first = INT32_MAX;
-        s->last = s->grad_last = -1;
+        s->use[0] = s->use[1] = s->grad_use = none;
     }
-    for (int i = 0; i < g->n_nodes; i++) {
-        const struct node *n = &g->nodes[i];
-        unsigned keep_in = 0, keep_out = 0;
-        int back = end - i;
-        for (int k = 0; k < n->n_in; k++)
-            use_value(g, n->in[k], i);
-        for (int k = 0; k < n->n_out; k++)
-            use_value(g, n->out[k], i);
-        if (!n->backward)
+    for (int t = 0; t < g->n_steps; t++) {
+        const struct node *n = &g->nodes[g->steps[t].node];
+        if (g->steps[t].kind == STEP_BACKWARD) {
+            use_backward(g, o, n, t);
             continue;
-        if (n->ops->keeps)
-            n->ops->keeps(n, &keep_in, &keep_out);
-        for (int k = 0; k < n->n_in; k++) {
-            if (keep_in >> k & 1)
-                use_value(g, n->in[k], back);
-            if (n->in_grad[k])
-                use_grad(g, n->in[k], back);
         }
+        for (int k = 0; k < n->n_in; k++)
+            use_value(g, o, n->in[k], t);
         for (int k = 0; k < n->n_out; k++)
-            if (keep_out >> k & 1)
-                use_value(g, n->out[k], back);
-        if (n->n_out > 0)
-            use_grad(g, n->out[0], back);
-        if (i == g->head && n->in_grad[0]) /* it makes its gradient while going forward */
-            use_grad(g, n->in[0], i);
+            use_value(g, o, n->out[k], t);
+        if (g->steps[t].node == g->head && n->in_grad[0]) /* its gradient is made on the way */
+            use_grad(g, n->in[0], t);
     }
 }
 
 /* ---- places */
 
-static void need(struct needs *l, size_t n_floats, int first, int last, size_t *at)
+static void need(struct needs *l, size_t n_floats, struct span use, size_t *at)
 {
-    if (n_floats && first <= last)
-        l->v[l->n++] = (struct need){(n_floats + 15) & ~(size_t)15, first, last, at};
+    if (n_floats && use.first <= use.last)
+        l->v[l->n++] = (struct need){(n_floats + 15) & ~(size_t)15, use.first, use.last, at};
 }
 
 static void collect(struct needs *l, struct graph *g, const struct pass *p)
 {
     size_t rows = (size_t)p->n_tok;
-    int end = 2 * g->n_nodes - 1;
 
     for (int i = 0; i < g->n_storages; i++) {
         struct storage *s = &g->storages[i];
-        need(l, rows * (size_t)s->cols, s->first, s->last, &s->at);
+        size_t n = rows * (size_t)s->cols;
+        need(l, n, s->use[0], &s->at[0]);
+        need(l, n, s->use[1], &s->at[1]);
         if (s->same_grad == i)
-            need(l, rows * (size_t)s->cols, s->grad_first, s->grad_last, &s->grad_at);
+            need(l, n, s->grad_use, &s->grad_at);
     }
-    for (int i = 0; i < g->n_nodes; i++) {
-        struct node *n = &g->nodes[i];
-        if (!n->ops->scratch)
-            continue;
-        need(l, (n->ops->scratch(p, n, false) + 3) / sizeof(float), i, i, &n->scratch);
-        if (n->backward)
-            need(l, (n->ops->scratch(p, n, true) + 3) / sizeof(float), end - i, end - i,
-                 &n->grad_scratch);
+    for (int t = 0; t < g->n_steps; t++) {
+        struct node *n = &g->nodes[g->steps[t].node];
+        bool back = g->steps[t].kind == STEP_BACKWARD;
+        size_t *at = back ? &n->grad_scratch : &n->scratch[g->steps[t].kind == STEP_AGAIN];
+        if (n->ops->scratch)
+            need(l, (n->ops->scratch(p, n, back) + 3) / sizeof(float), (struct span){t, t}, at);
     }
+}
+
+/* Where nothing is run again, everything stands where it stood. */
+static void settle(struct graph *g)
+{
+    for (int i = 0; i < g->n_storages; i++)
+        if (g->storages[i].use[1].last < 0)
+            g->storages[i].at[1] = g->storages[i].at[0];
 }
 
 static int by_size(const void *a, const void *b)
@@ -224,22 +317,26 @@ static size_t place(struct need *v, size_t n, struct need **placed)
 
 int plan_make(struct graph *g, const struct pass *p, size_t *n_floats, struct err *e)
 {
-    size_t most = 2 * (size_t)(g->n_storages + g->n_nodes);
+    size_t most = 3 * (size_t)(g->n_storages + g->n_nodes);
     struct needs l = {mem_new(most, sizeof *l.v, e), 0};
     struct need **placed = mem_new(most, sizeof *placed, e);
     int rc = -1;
 
     g->max_tok = p->n_tok;
-    if (!l.v || !placed)
+    g->steps = mem_new(3 * (size_t)g->n_nodes, sizeof *g->steps, e);
+    if (!l.v || !placed || !g->steps)
         goto done;
     if (p->opt->train) {
         mark_wanted(g, p);
         if (mark_order(g, e) < 0 || mark_first(g, e) < 0)
             goto done;
     }
-    times(g);
+    mark_layers(g);
+    make_steps(g, p->opt);
+    times(g, p->opt);
     collect(&l, g, p);
     *n_floats = place(l.v, l.n, placed);
+    settle(g);
     rc = 0;
 done:
     free(l.v);

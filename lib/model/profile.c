@@ -24,7 +24,7 @@ int profile_init(struct profile *pr, const struct graph *g, struct err *e)
     *pr = (struct profile){0};
     row_of(pr, "packing");
     pr->row_of = mem_new((size_t)g->n_nodes, sizeof *pr->row_of, e);
-    pr->spent_s = mem_new(2 * (size_t)g->n_nodes, sizeof *pr->spent_s, e);
+    pr->spent_s = mem_new((size_t)g->n_steps, sizeof *pr->spent_s, e);
     if (!pr->row_of || !pr->spent_s)
         return -1;
     for (int i = 0; i < g->n_nodes; i++)
@@ -125,12 +125,11 @@ void profile_add(struct profile *pr, const struct pass *p)
         pr->rows[PACKING].bytes[0] += packed_bytes(p, &g->nodes[i]);
     for (int i = 0; i < g->n_nodes; i++) {
         struct exec_profile_row *r = &pr->rows[pr->row_of[i]];
-        r->time_s[0] += pr->spent_s[i];
-        r->time_s[1] += pr->spent_s[g->n_nodes + i];
         add_work(r, p, &g->nodes[i]);
     }
+    for (int t = 0; t < (p->mode == PASS_TRAIN ? g->n_steps : g->n_nodes); t++)
+        pr->rows[pr->row_of[g->steps[t].node]].time_s[t >= g->n_nodes] += pr->spent_s[t];
     pr->packing_s = 0;
-    memset(pr->spent_s, 0, 2 * (size_t)g->n_nodes * sizeof *pr->spent_s);
 }
 
 void profile_clear(struct profile *pr)

@@ -11,7 +11,7 @@ struct profile {
     struct exec_profile_row rows[EXEC_PROFILE_ROWS];
     int n_rows;
     int *row_of;     /* of each node */
-    double *spent_s; /* [2 * n_nodes], of the pass that runs: forward, then backward */
+    double *spent_s; /* [n_steps], of the pass that runs */
     double packing_s;
 };
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/opt.h"
+#include "model/exec.h"
 #include "train/schedule.h"
 
 struct train_options {
@@ -25,7 +26,7 @@ struct train_options {
     int64_t warmup;            /* auto (-1): 2 % of the steps, at most 1000 */
     int lr_schedule;
     double weight_decay, beta1, beta2, eps, clip, clip_value, dropout; /* dropout -1: config's */
-    int dtype, gemm;
+    int dtype, gemm, recompute;
     int64_t eval_every; /* auto: 20 times in a run, and at the end */
     int64_t save_every; /* 0: every 15 minutes; always at the end */
     int64_t keep_last;
@@ -114,6 +115,9 @@ struct train_options {
     {.kind = OPT_CHOICE, .name = "gemm", .dst = &(o)->gemm, .arg = "own|openblas|ref", \
      .choices = gemm_backend_words, .shapes_output = true, \
      .help = "matrix products by (default {})"}, \
+    {.kind = OPT_CHOICE, .name = "recompute", .dst = &(o)->recompute, .arg = "none|block", \
+     .choices = recompute_words, \
+     .help = "block: keep of each layer its input alone, which takes a third more time and far less memory (default {})"}, \
     OPT_THREADS(&(o)->n_threads), \
     {.kind = OPT_FLAG, .name = "progress", .dst = &(o)->progress, \
      .help = "show progress although stderr is no terminal"}, \

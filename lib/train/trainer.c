@@ -49,6 +49,7 @@ static struct exec_opt exec_options(const struct train_options *o, const struct 
                              .train = true,
                              .dtype = (enum gemm_dtype)o->dtype,
                              .gemm = (enum gemm_backend)o->gemm,
+                             .recompute = (enum recompute)o->recompute,
                              .n_threads = (int)o->n_threads,
                              .dropout = true,
                              .seed = (uint64_t)o->seed,

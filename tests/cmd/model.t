@@ -107,11 +107,20 @@ ok awk -v t="$(field tok_per_s)" -v s="$(field step_s)" 'BEGIN {exit !(t * s > 3
 ok awk -v f="$(field flops_per_s)" -v t="$(field tok_per_s)" -v want="$(model info --json --context 16 \
     char-nano | perl -ne 'print $1 if /"train_flops_per_token":([^,]*)/')" \
     'BEGIN {exit !(f / t > .999 * want && f / t < 1.001 * want)}' -- 'and operations those of model info'
+for how in none block; do
+    run model info --json --batch 1 --context 256 --recompute $how llama-15m
+    want=$(field train_bytes)
+    run model bench --json --train 1x256 --recompute $how llama-15m
+    out=$(printf '%s\n' "$out" | tail -n 1)
+    ok awk -v got="$(field max_rss_bytes)" -v want="$want" \
+        'BEGIN {exit !(got > .9 * want && got < 1.1 * want)}' \
+        -- "--recompute $how: memory is what model info says: $(field max_rss_bytes), $want"
+done
 fails 2 '--train 4,: batches such as 4x256 are expected' 'a batch without context' \
     model bench --train 4, char-nano
 fails 2 '--decode 8x8: numbers of tokens are expected' 'a batch to decode' \
     model bench --decode 8x8 char-nano
 fails 2 'is over the model.s context of 64' 'a long context' model bench --train 1x65 char-nano
-fails 1 'train 1x[0-9]+ takes .* of memory, and .* are to be had' 'a batch that does not fit' \
+fails 1 'train 200000x64 takes .* of memory, and .* are to be had' 'a batch that does not fit' \
     model bench --train 200000x64 llama-110m
 done_testing

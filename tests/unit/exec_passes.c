@@ -133,7 +133,7 @@ static void test_frozen(const char *json)
 }
 
 /* The arena is filled with NaN between passes: what is read was written in the same pass. */
-static void test_poison(const char *json)
+static void test_poison(const char *json, enum recompute recompute)
 {
     struct err e = {0};
     struct model *m = test_model(json, 4);
@@ -144,6 +144,7 @@ static void test_poison(const char *json)
     int32_t row = N_TOK - 1;
 
     o.gemm = GEMM_REF;
+    o.recompute = recompute;
     struct exec *x = test_exec(m, o);
     test_batch_new(&t, three, 3, NULL, (uint32_t)n_vocab, 5);
     double first = train(x, &t.b, NULL);
@@ -436,6 +437,14 @@ static void test_memory(void)
     double kept = 12. * 4 * (9. * 768 + 3 * 2048 + 12) * 32768;
     ok((double)b[1].activations < 1.25 * kept, "no more than is kept for backward: %.3f of it",
        (double)b[1].activations / kept);
+    o.recompute = RECOMPUTE_BLOCK;
+    if (exec_plan_bytes(&c, &o, &b[0], &e) < 0)
+        bail_out(e.msg);
+    /* 12 inputs of layers, the sum after them, and one layer with gradients of its widest values */
+    double inputs = 4 * (13. * 768 + 9. * 768 + 3 * 2048 + 12 + 3 * 2048 + 4 * 768) * 32768;
+    ok((double)b[0].activations < 1.1 * inputs + (1 << 28),
+       "with layers run again their inputs and one layer are held: %.3f of it",
+       (double)b[0].activations / inputs);
     o.train = false;
     if (exec_plan_bytes(&c, &o, &b[0], &e) < 0)
         bail_out(e.msg);
@@ -450,7 +459,8 @@ int main(void)
     test_chunks();
     for (size_t i = 0; i < ARRAY_LEN(test_configs); i++) {
         test_frozen(test_configs[i]);
-        test_poison(test_configs[i]);
+        test_poison(test_configs[i], RECOMPUTE_NONE);
+        test_poison(test_configs[i], RECOMPUTE_BLOCK);
         test_slopes(test_configs[i]);
     }
     test_window();
