@@ -51,6 +51,8 @@ struct dedup {
     struct docs *docs;
     struct out *out, *clusters;
     struct buf line;
+    const char *run; /* records that follow each other in the input, not yet written */
+    size_t run_len;
     const char *const *file; /* the operands, stdin_name for stdin */
     size_t n_files, file_at; /* file_at: of the document at hand */
     const char *file_name;   /* as the documents have it: one pointer per operand */
@@ -124,14 +126,28 @@ static int write_cluster(struct dedup *d, uint64_t place, uint64_t kept, struct 
     return out_write(d->clusters, d->line.s, d->line.len, e);
 }
 
+static int write_run(struct dedup *d, struct err *e)
+{
+    size_t n = d->run_len;
+    d->run_len = 0;
+    return n ? out_write(d->out, d->run, n, e) : 0;
+}
+
 /* A record as it was, a line as a line, any other plain text as a JSONL record. */
 static int write_doc(struct dedup *d, const struct doc *doc, struct err *e)
 {
     if (doc->raw || d->docs_opt.lines) {
         const char *s = doc->raw ? doc->raw : doc->text;
-        if (out_write(d->out, s, doc->raw ? doc->raw_len : doc->len, e) < 0)
+        size_t n = doc->raw ? doc->raw_len : doc->len;
+        bool whole = s[n] == '\n';
+        if (d->run_len && s != d->run + d->run_len && write_run(d, e) < 0)
             return -1;
-        return out_write(d->out, "\n", 1, e);
+        if (!d->run_len)
+            d->run = s;
+        d->run_len += n + whole;
+        if (whole)
+            return 0;
+        return write_run(d, e) < 0 ? -1 : out_write(d->out, "\n", 1, e);
     }
     buf_clear(&d->line);
     if (buf_puts(&d->line, "{", e) < 0 ||
@@ -181,11 +197,13 @@ static void fetch_entry(void *user, const void *result)
     exact_prefetch(&d->seen, r->hash);
 }
 
-static int show_progress(void *user, struct err *e)
+/* The batch goes away: what is left of it is written. */
+static int finish_batch(void *user, struct err *e)
 {
     struct dedup *d = user;
-    (void)e;
     double done;
+    if (write_run(d, e) < 0)
+        return -1;
     docs_progress(d->docs, &done, &d->bar.total);
     progress_at(&d->bar, done, "");
     return 0;
@@ -197,7 +215,7 @@ static int read_all(struct dedup *d, const char *what, bool writing, struct err 
         .work = hash_doc,
         .put = writing ? put_doc : note_doc,
         .ahead = fetch_entry,
-        .done = show_progress,
+        .done = finish_batch,
         .result_size = sizeof(struct result),
     };
     struct docs_opt opt = d->docs_opt;

@@ -46,41 +46,9 @@ static bool is_empty(const uint64_t *s)
     return !(s[0] | s[1]);
 }
 
-static bool is_before(const uint64_t *s, uint64_t hi, uint64_t lo)
+static bool is_behind(const uint64_t *s, uint64_t hi, uint64_t lo)
 {
-    return s[0] < hi || (s[0] == hi && s[1] < lo);
-}
-
-/* A slot and where its segment begins and ends, for going through the array. */
-struct cursor {
-    size_t seg;
-    uint64_t *p, *first, *end;
-};
-
-static void cursor_set(struct cursor *c, const struct exact *x, size_t i)
-{
-    c->seg = i >> x->seg_shift;
-    c->p = slot_at(x, i);
-    c->first = x->seg[c->seg];
-    c->end = c->first + ((size_t)x->width << x->seg_shift);
-}
-
-static ALWAYS_INLINE void cursor_on(struct cursor *c, const struct exact *x)
-{
-    c->p += x->width;
-    if (UNLIKELY(c->p == c->end) && c->seg + 1 < x->n_seg) {
-        c->p = c->first = x->seg[++c->seg];
-        c->end = c->first + ((size_t)x->width << x->seg_shift);
-    }
-}
-
-static ALWAYS_INLINE void cursor_back(struct cursor *c, const struct exact *x)
-{
-    if (UNLIKELY(c->p == c->first)) {
-        c->first = x->seg[--c->seg];
-        c->p = c->end = c->first + ((size_t)x->width << x->seg_shift);
-    }
-    c->p -= x->width;
+    return s[0] > hi || (s[0] == hi && s[1] > lo);
 }
 
 static ALWAYS_INLINE void copy_slot(uint64_t *to, const uint64_t *from, unsigned width)
@@ -93,122 +61,115 @@ static ALWAYS_INLINE void copy_slot(uint64_t *to, const uint64_t *from, unsigned
     }
 }
 
-static ALWAYS_INLINE void clear_slot(uint64_t *s, unsigned width)
+/* Where the hash would like to be: the overflow lies before the homes. */
+static ALWAYS_INLINE size_t place_of(const struct exact *x, uint64_t hi)
 {
-    memset(s, 0, width * sizeof *s);
+    return home_of(hi, x->n_homes) + (x->n_slots - x->n_homes);
 }
 
-/* All entries to the end of the array, in order, without gaps. */
-static void move_up(const struct exact *x, size_t n_old)
+/* Takes the entries of the slots [i, i + n), which lie in one segment, to `to`; how many. Which
+ * slots are empty cannot be foretold, so nothing branches on it. */
+static ALWAYS_INLINE size_t take(const struct exact *x, size_t i, size_t n, uint64_t *to,
+                                 unsigned width)
 {
-    if (n_old == 0)
-        return;
-    struct cursor from, to;
-    cursor_set(&from, x, n_old - 1);
-    cursor_set(&to, x, x->n_slots - 1);
-    for (size_t i = n_old; i-- > 0;) {
-        if (!is_empty(from.p)) {
-            if (to.p != from.p)
-                copy_slot(to.p, from.p, x->width);
-            if (i > 0)
-                cursor_back(&to, x);
+    uint64_t *from = slot_at(x, i);
+    size_t m = 0;
+    for (size_t k = 0; k < n; k++) {
+        copy_slot(to + m * width, from + k * width, width);
+        m += !is_empty(from + k * width);
+    }
+    memset(from, 0, n * width * sizeof *from);
+    return m;
+}
+
+/* Spreads the entries over the array, which has grown behind its first n_old slots: each goes to
+ * its new place or, where those behind it need it, below. No place is below an old one, so going
+ * down from the last entry overwrites none that is still to be moved. */
+static ALWAYS_INLINE void spread(const struct exact *x, size_t n_old, unsigned width)
+{
+    enum { CHUNK = 128 };
+    uint64_t entry[CHUNK * 4];
+    size_t next = x->n_slots; /* what is at and behind it is done */
+    while (n_old > 0) {
+        size_t first = (n_old - 1) / CHUNK * CHUNK, m = take(x, first, n_old - first, entry, width);
+        n_old = first;
+        while (m-- > 0) {
+            size_t to = place_of(x, entry[m * width]);
+            next = to < next ? to : next - 1;
+            copy_slot(slot_at(x, next), entry + m * width, width);
         }
-        if (i > 0)
-            cursor_back(&from, x);
     }
 }
 
-/* The entries at the end of the array to their places. False: they do not fit into the overflow. */
-static bool move_home(const struct exact *x)
+static int resize(struct exact *x, size_t n_homes, size_t n_overflow, struct err *e)
 {
-    size_t next = 0; /* index of the slot at out */
-    struct cursor in, out;
-    cursor_set(&out, x, 0);
-    if (x->n > 0)
-        cursor_set(&in, x, x->n_slots - x->n);
-    for (size_t i = x->n_slots - x->n; i < x->n_slots; i++) {
-        size_t to = home_of(in.p[0], x->n_homes);
-        bool fits = to <= i && next <= i;
-        for (size_t stop = fits ? to : i; next < stop; next++) {
-            clear_slot(out.p, x->width);
-            cursor_on(&out, x);
-        }
-        if (!fits)
-            return false;
-        if (out.p != in.p)
-            copy_slot(out.p, in.p, x->width);
-        next++;
-        cursor_on(&out, x);
-        cursor_on(&in, x);
-    }
-    for (; next < x->n_slots; next++) {
-        clear_slot(out.p, x->width);
-        cursor_on(&out, x);
-    }
-    return true;
-}
-
-/* To as many slots, or more where the overflow does not hold what falls into it. */
-static int resize(struct exact *x, size_t n_slots, struct err *e)
-{
-    do {
-        size_t n_old = x->n_slots, n_seg = ((n_slots - 1) >> x->seg_shift) + 1;
-        if (mem_grow(&x->seg, &x->seg_cap, n_seg, sizeof *x->seg, e) < 0)
+    size_t n_old = x->n_slots, n_slots = n_homes + n_overflow;
+    size_t n_seg = ((n_slots - 1) >> x->seg_shift) + 1;
+    if (mem_grow(&x->seg, &x->seg_cap, n_seg, sizeof *x->seg, e) < 0)
+        return -1;
+    while (x->n_seg < n_seg) {
+        x->seg[x->n_seg] = sys_pages(SEG_BYTES, e);
+        if (!x->seg[x->n_seg])
             return -1;
-        while (x->n_seg < n_seg) {
-            x->seg[x->n_seg] = sys_pages(SEG_BYTES, e);
-            if (!x->seg[x->n_seg])
-                return -1;
-            x->n_seg++;
-        }
-        x->n_slots = n_slots;
-        move_up(x, n_old);
-        n_slots += OVERFLOW_SLOTS + (n_slots - x->n_homes) / 2;
-    } while (!move_home(x));
+        x->n_seg++;
+    }
+    x->n_slots = n_slots;
+    x->n_homes = n_homes;
+    if (x->width == 2)
+        spread(x, n_old, 2);
+    else
+        spread(x, n_old, 4);
     return 0;
 }
 
 /* The smaller an entry, the more empty slots it may be given. */
 static int grow_homes(struct exact *x, struct err *e)
 {
-    double load = x->width == 2 ? 0.6 : 0.89, step = x->width == 2 ? 0.5 : 0.125;
+    double load = x->width == 2 ? 0.7 : 0.89, step = x->width == 2 ? 0.25 : 0.125;
     size_t more = (size_t)((double)x->n_homes * step);
+    size_t n_homes = x->n_homes + (more > FIRST_SLOTS ? more : FIRST_SLOTS);
     size_t overflow = x->n_slots ? x->n_slots - x->n_homes : OVERFLOW_SLOTS;
-    x->n_homes += more > FIRST_SLOTS ? more : FIRST_SLOTS;
-    x->n_max = (size_t)((double)x->n_homes * load);
-    return resize(x, x->n_homes + overflow, e);
+    if (resize(x, n_homes, overflow, e) < 0)
+        return -1;
+    x->n_max = (size_t)((double)n_homes * load);
+    return 0;
 }
 
 static int grow_overflow(struct exact *x, struct err *e)
 {
-    return resize(x, x->n_slots + OVERFLOW_SLOTS + (x->n_slots - x->n_homes) / 2, e);
+    size_t overflow = x->n_slots - x->n_homes;
+    return resize(x, x->n_homes, overflow + OVERFLOW_SLOTS + overflow / 2, e);
 }
 
 void exact_prefetch(const struct exact *x, struct hash128 h)
 {
     if (x->n)
-        PREFETCH(slot_at(x, home_of(h.hi, x->n_homes)));
+        PREFETCH(slot_at(x, place_of(x, h.hi)));
 }
 
-/* The first slot at or behind h's home that is empty or not before h. */
+/* From h's place down to the first slot that is empty or not behind h; SIZE_MAX: there is none. */
 static size_t seek(const struct exact *x, uint64_t hi, uint64_t lo)
 {
-    size_t i = home_of(hi, x->n_homes);
-    while (i < x->n_slots && !is_empty(slot_at(x, i)) && is_before(slot_at(x, i), hi, lo))
-        i++;
-    return i;
+    size_t i = place_of(x, hi);
+    for (;;) {
+        const uint64_t *s = slot_at(x, i);
+        if (!is_behind(s, hi, lo) || is_empty(s))
+            return i;
+        if (i-- == 0)
+            return SIZE_MAX;
+    }
 }
 
-/* Moves the slots [at, end) on by one. */
-static void make_gap(struct exact *x, size_t at, size_t end)
+/* Moves the slots (empty, at] down by one. */
+static void make_gap(struct exact *x, size_t empty, size_t at)
 {
     size_t slot_bytes = x->width * sizeof(uint64_t);
-    if (at >> x->seg_shift == end >> x->seg_shift) {
-        memmove(slot_at(x, at) + x->width, slot_at(x, at), (end - at) * slot_bytes);
+    if (at >> x->seg_shift == empty >> x->seg_shift) {
+        memmove(slot_at(x, empty), slot_at(x, empty) + x->width, (at - empty) * slot_bytes);
         return;
     }
-    for (size_t i = end; i > at; i--)
-        copy_slot(slot_at(x, i), slot_at(x, i - 1), x->width);
+    for (size_t i = empty; i < at; i++)
+        copy_slot(slot_at(x, i), slot_at(x, i + 1), x->width);
 }
 
 uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e)
@@ -220,16 +181,16 @@ uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *
         return NULL;
 
     for (;;) {
-        size_t at = seek(x, hi, lo), end = at;
-        uint64_t *s = at < x->n_slots ? slot_at(x, at) : NULL;
+        size_t at = seek(x, hi, lo), empty = at;
+        uint64_t *s = at != SIZE_MAX ? slot_at(x, at) : NULL;
         if (s && s[0] == hi && s[1] == lo) {
             *added = false;
             return s + 2;
         }
-        while (end < x->n_slots && !is_empty(slot_at(x, end)))
-            end++;
-        if (end < x->n_slots) {
-            make_gap(x, at, end);
+        while (empty != SIZE_MAX && !is_empty(slot_at(x, empty)))
+            empty--; /* below 0 stands SIZE_MAX */
+        if (empty != SIZE_MAX) {
+            make_gap(x, empty, at);
             memset(s, 0, x->width * sizeof *s);
             s[0] = hi;
             s[1] = lo;
@@ -248,7 +209,7 @@ uint64_t *exact_get(const struct exact *x, struct hash128 h)
         return NULL;
     uint64_t hi = h.hi, lo = h.hi | h.lo ? h.lo : 1;
     size_t at = seek(x, hi, lo);
-    if (at == x->n_slots)
+    if (at == SIZE_MAX)
         return NULL;
     uint64_t *s = slot_at(x, at);
     return s[0] == hi && s[1] == lo ? s + 2 : NULL;

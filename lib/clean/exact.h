@@ -1,7 +1,7 @@
 /*
  * A set of 128-bit hashes with a few words of value each: which documents were seen.
  *
- * Entries lie in one array in the order of their hashes, each at or shortly behind the place that
+ * Entries lie in one array in the order of their hashes, each at or shortly before the place that
  * its hash's high word is proportional to (ordered linear probing, Amble & Knuth 1974). So the
  * array can grow where it stands, in small steps, and never needs a copy of itself; it consists of
  * segments of one huge page each. An entry takes 16 bytes without a value, else 32, divided by the
@@ -27,7 +27,7 @@ struct exact {
     uint64_t **seg; /* slots are 2 or 4 words: hash high, hash low, values */
     size_t n_seg, seg_cap;
     size_t n_slots;
-    size_t n_homes; /* hashes point at the first n_homes slots; the rest takes the overflow */
+    size_t n_homes; /* hashes point at the last n_homes slots; those before take the overflow */
     size_t n;       /* entries */
     size_t n_max;   /* entries at which homes are added */
     unsigned width, seg_shift; /* words of a slot; 2 to this power slots are a segment */

@@ -6,12 +6,13 @@
 
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/utf8.h"
 
 enum {
-    BATCH_BYTES = 256 << 10, /* a batch is closed when it holds as much, or so many records */
-    BATCH_DOCS = 2048,
+    BATCH_BYTES = 256 << 10, /* a batch is closed when it holds as much, or so many lines */
+    BATCH_LINES = 4096,
+    BATCH_PARTS = 256,     /* of as many inputs */
     KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
-    SLACK = 64,            /* readable bytes behind a text */
     AHEAD = 8,
     ALIGN = 16, /* of results */
 };
@@ -22,13 +23,15 @@ struct item {
     size_t text_len; /* once parsed */
     uint64_t line;
     const char *file;
-    bool has_raw, parsed, skipped, replaced;
+    bool has_raw, parsed, skipped, replaced, utf8_ok;
 };
 
 struct batch {
+    struct docs_part *part;
+    size_t n_parts, part_cap;
     struct item *item;
     size_t n, cap;
-    uint64_t first_number; /* records are numbered on from here */
+    bool is_first;
     struct buf bytes, fixed, more;
     unsigned char *result; /* a pointer to more before each one */
     size_t result_cap;
@@ -42,7 +45,8 @@ struct flow {
     struct docs *docs;
     const struct docs_opt *opt;
     struct buf *scratch; /* one per thread */
-    bool ended;          /* of the reader */
+    bool began, ended;   /* of the reader */
+    uint64_t n_records;  /* of the writer: those of the batches before */
 };
 
 static int batch_init(void *user, void *batch, struct err *e)
@@ -58,6 +62,7 @@ static void batch_release(void *user, void *batch)
 {
     struct batch *b = batch;
     (void)user;
+    free(b->part);
     free(b->item);
     free(b->result);
     buf_release(&b->bytes);
@@ -67,7 +72,7 @@ static void batch_release(void *user, void *batch)
 
 static void batch_clear(struct batch *b)
 {
-    b->n = 0;
+    b->n = b->n_parts = 0;
     b->failed = false;
     if (b->bytes.cap > KEEP_BYTES)
         buf_release(&b->bytes);
@@ -106,56 +111,72 @@ static void fail_later(struct batch *b, size_t n, const struct err *e)
     b->error = *e;
 }
 
-static int add_record(struct batch *b, const struct doc *rec, struct err *e)
-{
-    const char *s = rec->raw ? rec->raw : rec->text;
-    size_t n = rec->raw ? rec->raw_len : rec->len;
-    struct buf *to = &b->bytes;
-    if ((b->n == b->cap && mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0) ||
-        (to->cap - to->len <= n + SLACK && buf_reserve(to, n + SLACK, e) < 0))
-        return -1;
-    if (b->n == 0)
-        b->first_number = rec->number;
-    b->item[b->n++] = (struct item){
-        .at = to->len,
-        .len = n,
-        .line = rec->line,
-        .file = rec->file,
-        .has_raw = rec->raw != NULL,
-    };
-    memcpy(to->s + to->len, s, n);
-    to->len += n;
-    return 0;
-}
-
 static int read_batch(void *user, void *batch, struct err *e)
 {
     struct flow *w = user;
     struct batch *b = batch;
     batch_clear(b);
-    while (!w->ended && b->bytes.len < BATCH_BYTES && b->n < BATCH_DOCS) {
-        struct doc rec;
-        struct err why; /* cleared by hand: 1 KiB of zeros a record would cost more than the rest */
-        err_clear(&why);
-        int r = docs_next_raw(w->docs, &rec, &why);
-        if (r > 0)
-            r = add_record(b, &rec, &why) < 0 ? -1 : 1;
+    b->is_first = !w->began;
+    w->began = true;
+    while (!w->ended && b->bytes.len < BATCH_BYTES && b->n_parts < BATCH_PARTS) {
+        struct err why = {0};
+        int r = mem_grow(&b->part, &b->part_cap, b->n_parts + 1, sizeof *b->part, &why);
+        if (r == 0)
+            r = docs_next_part(w->docs, &b->bytes, BATCH_BYTES, BATCH_LINES, &b->part[b->n_parts],
+                               &why);
         if (r < 0)
-            fail_later(b, b->n, &why);
+            fail_later(b, 0, &why);
         if (r <= 0)
             w->ended = true;
+        else if (b->part[b->n_parts++].line)
+            break; /* lines enough, or the rest of an input's */
     }
     (void)e;
-    return b->n > 0 || b->failed;
+    return b->n_parts > 0 || b->failed;
+}
+
+static int add_item(struct batch *b, const struct doc *rec, struct err *e)
+{
+    if (b->n == b->cap && mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0)
+        return -1;
+    b->item[b->n++] = (struct item){
+        .at = (size_t)((rec->raw ? rec->raw : rec->text) - b->bytes.s),
+        .len = rec->raw ? rec->raw_len : rec->len,
+        .line = rec->line,
+        .file = rec->file,
+        .has_raw = rec->raw != NULL,
+        .utf8_ok = rec->utf8_ok,
+    };
+    return 0;
+}
+
+/* Finds the records. Their UTF-8 is looked at together, since newlines never stand in a character;
+ * where something is wrong, each is looked at by itself. */
+static int split_batch(struct batch *b, struct err *e)
+{
+    for (size_t i = 0; i < b->n_parts; i++) {
+        struct docs_part *part = &b->part[i];
+        bool ok = utf8_valid(b->bytes.s + part->at, part->len) == part->len;
+        struct doc rec;
+        while (docs_part_next(part, b->bytes.s, &rec)) {
+            rec.utf8_ok = ok;
+            if (add_item(b, &rec, e) < 0)
+                return -1;
+        }
+    }
+    return 0;
 }
 
 /* The record as it was read or, once it was repaired and kept, as it is now. */
-static struct doc doc_of(const struct batch *b, size_t i)
+static struct doc doc_of(const struct batch *b, size_t i, uint64_t number)
 {
     const struct item *it = &b->item[i];
     const char *s = (it->replaced ? b->fixed.s : b->bytes.s) + it->at;
-    struct doc doc = {
-        .len = it->text_len, .file = it->file, .line = it->line, .number = b->first_number + i};
+    struct doc doc = {.len = it->text_len,
+                      .file = it->file,
+                      .line = it->line,
+                      .number = number,
+                      .utf8_ok = it->utf8_ok};
     if (it->has_raw) {
         doc.raw = s;
         doc.raw_len = it->len;
@@ -181,7 +202,7 @@ static int work_item(struct flow *w, struct batch *b, size_t i, int thread, stru
 {
     struct item *it = &b->item[i];
     bool replaced;
-    struct doc doc = doc_of(b, i);
+    struct doc doc = doc_of(b, i, !b->is_first || i > 0);
     int r = doc_parse(w->opt, &doc, &w->scratch[thread], &replaced, e);
     it->skipped = r == 0;
     if (r <= 0)
@@ -200,6 +221,8 @@ static int work_batch(void *user, void *batch, int thread, struct err *e)
     size_t n_bytes;
     const struct buf *more = &b->more;
 
+    if (split_batch(b, e) < 0)
+        return -1;
     if (size_mul(b->n, w->f->result_size ? stride(w->f) : 0, &n_bytes, "results of a batch", e) <
             0 ||
         mem_grow(&b->result, &b->result_cap, n_bytes, 1, e) < 0)
@@ -225,7 +248,7 @@ static int write_batch(void *user, void *batch, struct err *e)
     struct batch *b = batch;
     for (size_t i = 0; i < b->n; i++) {
         const struct item *it = &b->item[i];
-        struct doc doc = doc_of(b, i);
+        struct doc doc = doc_of(b, i, w->n_records + i);
         if (w->f->ahead && i + AHEAD < b->n)
             w->f->ahead(w->user, result_of(w, b, i + AHEAD));
         if (it->skipped) {
@@ -237,11 +260,14 @@ static int write_batch(void *user, void *batch, struct err *e)
         if (w->f->put && w->f->put(w->user, &doc, result_of(w, b, i), e) < 0)
             return -1;
     }
+    w->n_records += b->n;
+    if (w->f->done && w->f->done(w->user, e) < 0)
+        return -1;
     if (b->failed) {
         *e = b->error;
         return -1;
     }
-    return w->f->done ? w->f->done(w->user, e) : 0;
+    return 0;
 }
 
 int docflow_run(const struct docflow *f, void *user, struct docs *d, const struct docs_opt *o,

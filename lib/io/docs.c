@@ -142,24 +142,26 @@ static bool is_blank(const char *s, size_t n)
     return i == n;
 }
 
+/* Whether line number `line`, s[0..n), is no record; a BOM is taken off the first. */
+static ALWAYS_INLINE bool pass_over(const char **s, size_t *n, uint64_t line)
+{
+    if (UNLIKELY(line == 1) && *n >= 3 && !memcmp(*s, "\xef\xbb\xbf", 3)) {
+        *s += 3;
+        *n -= 3;
+    }
+    return *n == 0 || (**s != '{' && is_blank(*s, *n));
+}
+
 static int next_line(struct docs *d, struct doc *rec, struct err *e)
 {
     const char *s;
     size_t n;
-    for (;;) {
+    do {
         int r = in_line(d->in, &s, &n, max_line, e);
         if (r <= 0)
             return r;
         d->line++;
-        if (d->form == FORM_LINES)
-            break;
-        if (d->line == 1 && n >= 3 && !memcmp(s, "\xef\xbb\xbf", 3)) {
-            s += 3;
-            n -= 3;
-        }
-        if (n > 0 && (s[0] == '{' || !is_blank(s, n)))
-            break;
-    }
+    } while (d->form == FORM_JSONL && pass_over(&s, &n, d->line));
     rec->line = d->line;
     if (d->form == FORM_JSONL) {
         rec->raw = s;
@@ -182,7 +184,14 @@ static int next_whole(struct docs *d, struct doc *rec, struct err *e)
     return d->whole ? rec->len > 0 : -1;
 }
 
-int docs_next_raw(struct docs *d, struct doc *rec, struct err *e)
+static void note_place(struct docs *d)
+{
+    atomic_store_explicit(&d->at_bytes, d->past_bytes + in_raw_offset(d->in), memory_order_relaxed);
+}
+
+/* What both ways of reading share: next() of each input in turn. */
+static int next_of_inputs(struct docs *d, int (*next)(struct docs *d, void *arg, struct err *e),
+                          void *arg, struct err *e)
 {
     for (;;) {
         int r;
@@ -193,18 +202,87 @@ int docs_next_raw(struct docs *d, struct doc *rec, struct err *e)
                 return r;
             }
         }
-        *rec = (struct doc){.file = d->name, .number = d->number};
-        r = d->form == FORM_WHOLE ? next_whole(d, rec, e) : next_line(d, rec, e);
-        atomic_store_explicit(&d->at_bytes, d->past_bytes + in_raw_offset(d->in),
-                              memory_order_relaxed);
-        if (r > 0)
-            d->number++;
+        r = next(d, arg, e);
+        note_place(d);
         if (r < 0)
             d->failed = true;
         if (r != 0)
             return r;
         close_input(d);
     }
+}
+
+static int next_record(struct docs *d, void *arg, struct err *e)
+{
+    struct doc *rec = arg;
+    *rec = (struct doc){.file = d->name, .number = d->number};
+    int r = d->form == FORM_WHOLE ? next_whole(d, rec, e) : next_line(d, rec, e);
+    d->number += r > 0;
+    return r;
+}
+
+int docs_next_raw(struct docs *d, struct doc *rec, struct err *e)
+{
+    return next_of_inputs(d, next_record, rec, e);
+}
+
+struct part_to {
+    struct buf *to;
+    size_t want, max_lines;
+    struct docs_part *part;
+};
+
+static int next_part(struct docs *d, void *arg, struct err *e)
+{
+    const struct part_to *p = arg;
+    *p->part = (struct docs_part){.at = p->to->len, .file = d->name};
+    if (d->form == FORM_WHOLE) {
+        struct doc rec = {0};
+        int r = next_whole(d, &rec, e);
+        if (r > 0 && (buf_add(p->to, rec.text, rec.len, e) < 0 || buf_reserve(p->to, 64, e) < 0))
+            r = -1;
+        free(d->whole);
+        d->whole = NULL;
+        p->part->len = rec.len;
+        return r;
+    }
+    long n = in_lines(d->in, p->to, p->want, p->max_lines, max_line, e);
+    if (n <= 0)
+        return (int)n;
+    p->part->len = p->to->len - p->part->at;
+    p->part->line = d->line + 1;
+    p->part->jsonl = d->form == FORM_JSONL;
+    d->line += (uint64_t)n;
+    return 1;
+}
+
+int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines,
+                   struct docs_part *part, struct err *e)
+{
+    struct part_to p = {to, want, max_lines, part};
+    return next_of_inputs(d, next_part, &p, e);
+}
+
+bool docs_part_next(struct docs_part *part, const char *p, struct doc *rec)
+{
+    bool whole = part->line == 0;
+    while (part->len > 0) {
+        const char *s = p + part->at, *nl = whole ? NULL : memchr(s, '\n', part->len);
+        size_t n = nl ? (size_t)(nl - s) : part->len, taken = n + (nl != NULL);
+        uint64_t line = part->line;
+        part->at += taken;
+        part->len -= taken;
+        part->line += !whole;
+        if (part->jsonl && pass_over(&s, &n, line))
+            continue;
+        *rec = (struct doc){.file = part->file, .line = line};
+        rec->raw = part->jsonl ? s : NULL;
+        rec->raw_len = part->jsonl ? n : 0;
+        rec->text = part->jsonl ? NULL : s;
+        rec->len = part->jsonl ? 0 : n;
+        return true;
+    }
+    return false;
 }
 
 /* "file:17: " or "file: " before the message. */
@@ -216,10 +294,10 @@ static int blame(const struct doc *rec, struct err *e)
 
 /* Makes p[0..n) valid UTF-8 by way of scratch, or says where it is not: 1 = it is, 0 = it is not
  * and was not to be replaced, -1. */
-static int make_valid(const struct docs_opt *o, const char **p, size_t *n, struct buf *scratch,
-                      bool *replaced, struct err *e)
+static int make_valid(const struct docs_opt *o, bool known, const char **p, size_t *n,
+                      struct buf *scratch, bool *replaced, struct err *e)
 {
-    size_t good = utf8_valid(*p, *n);
+    size_t good = known ? *n : utf8_valid(*p, *n);
     if (LIKELY(good == *n))
         return 1;
     if (o->on_error != ON_ERROR_REPLACE) {
@@ -258,8 +336,8 @@ static int not_json(const struct jscan *j, const char *hint, struct err *e)
     return err_set(e, "not JSON: at byte %zu: %s%s", j->pos, j->error, hint), 0;
 }
 
-/* Finds the value of key in the object j, the last where there are several; *text is left at it.
- * 1, or 0 with what is wrong with the record. */
+/* Finds the value of key in the object j, the last where there are several; its place goes to
+ * *text. 1, or 0 with what is wrong with the record. */
 static int find_text(struct jscan *j, const char *key, const char *hint, struct jscan *text,
                      struct err *e)
 {
@@ -275,7 +353,9 @@ static int find_text(struct jscan *j, const char *key, const char *hint, struct 
             break;
         if (wanted) {
             found = t;
-            *text = *j;
+            text->str = j->str;
+            text->len = j->len;
+            text->escaped = j->escaped;
         }
         if (jscan_skip(j) < 0)
             break;
@@ -294,12 +374,12 @@ static int find_text(struct jscan *j, const char *key, const char *hint, struct 
 static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *scratch,
                         bool *replaced, struct err *e)
 {
-    struct jscan j, text;
-    int r = make_valid(o, &rec->raw, &rec->raw_len, scratch, replaced, e);
+    struct jscan j, text; /* of text the string alone */
+    int r = make_valid(o, rec->utf8_ok, &rec->raw, &rec->raw_len, scratch, replaced, e);
     if (r <= 0)
         return r;
     jscan_init(&j, rec->raw, rec->raw_len);
-    j.utf8_ok = true;
+    text.utf8_ok = j.utf8_ok = true;
     bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
     const char *hint =
         first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
@@ -338,7 +418,7 @@ int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bo
     if (!rec->raw && rec->line && rec->len > 0 && rec->text[rec->len - 1] == '\r')
         rec->len--;
     r = rec->raw ? parse_record(o, rec, scratch, replaced, &why)
-                 : make_valid(o, &rec->text, &rec->len, scratch, replaced, &why);
+                 : make_valid(o, rec->utf8_ok, &rec->text, &rec->len, scratch, replaced, &why);
     if (LIKELY(r > 0))
         return 1;
     *rec = before;

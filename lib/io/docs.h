@@ -82,6 +82,7 @@ struct doc {
     const char *file; /* for messages; valid as long as the operands */
     uint64_t line;    /* of the record in its file, from 1; 0 for a whole file */
     uint64_t number;  /* of the record in the whole input, skipped ones included, from 0 */
+    bool utf8_ok;     /* the record is known to be valid: doc_parse need not look */
 };                    /* text and raw are valid until the next docs_next */
 
 struct docs_counts {
@@ -103,8 +104,23 @@ int docs_next(struct docs *d, struct doc *doc, struct err *e);
  * first. It returns 1 = a document, 0 = to be skipped (why in *e, the record as it was), -1 =
  * error. The writing side, in order, tells docs_accept or docs_reject of each; docs_next does all
  * this itself. One thread may read while another writes or asks for progress.
+ *
+ * Where the threads are to find the lines too, docs_next_part appends a part of one input, whole
+ * lines (about want bytes, at most max_lines) or a whole file, to a buffer, with 64 readable bytes
+ * behind (zeros where it is lines), and docs_part_next gives the records of it, all but their
+ * numbers. 1, 0 = end, -1. A reader uses either this or docs_next_raw.
  */
 int docs_next_raw(struct docs *d, struct doc *rec, struct err *e);
+struct docs_part {
+    size_t at, len; /* in bytes, of the buffer */
+    const char *file;
+    uint64_t line; /* of the first line; 0: a whole file */
+    bool jsonl;
+};
+int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines,
+                   struct docs_part *part, struct err *e);
+/* p: the buffer's bytes; part shrinks by the record, or by the rest where there is none: false. */
+bool docs_part_next(struct docs_part *part, const char *p, struct doc *rec);
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
               struct err *e);
 void docs_accept(struct docs *d, const struct doc *doc, bool replaced);

@@ -379,6 +379,111 @@ int in_line(struct in *in, const char **line, size_t *len, size_t max_bytes, str
     return 1;
 }
 
+/* The first lines of s[0..n), at most max: *len bytes, whole lines only. How many. */
+static size_t count_lines(const char *s, size_t n, size_t max, size_t *len)
+{
+    enum { STEP = 128 };
+    size_t count = 0, i = 0;
+    while (n - i >= STEP) {
+        unsigned char here = 0;
+        for (int k = 0; k < STEP; k++)
+            here = (unsigned char)(here + (s[i + (size_t)k] == '\n'));
+        if (count + here > max)
+            break;
+        count += here;
+        i += STEP;
+    }
+    for (; i < n && count < max; i++)
+        count += s[i] == '\n';
+    while (i > 0 && s[i - 1] != '\n')
+        i--;
+    *len = i;
+    return count;
+}
+
+/* Lines that the window holds already. */
+static long window_lines(struct in *in, struct buf *to, size_t want, size_t max_lines,
+                         struct err *e)
+{
+    size_t have = in->end - in->pos, len;
+    long n = (long)count_lines(in->win + in->pos, have < want ? have : want, max_lines, &len);
+    if (n == 0)
+        return 0;
+    if (buf_add(to, in->win + in->pos, len, e) < 0)
+        return -1;
+    in->pos += len;
+    return n;
+}
+
+/* Reads straight to to's end, behind the part of a line that the window held, until there are want
+ * bytes with an end of line among them, the line is too long, or the input has no more. */
+static int fill(struct in *in, struct buf *to, size_t want, size_t max_bytes, struct err *e)
+{
+    size_t begin = to->len, have = in->end - in->pos;
+    if (buf_reserve(to, (have > want ? have : want) + PEEK_BYTES, e) < 0 ||
+        buf_add(to, in->win + in->pos, have, e) < 0)
+        return -1;
+    in->pos = in->end = 0;
+    for (size_t seen = to->len;;) {
+        size_t got = to->len - begin;
+        if (got >= want) {
+            if (got > max_bytes || memchr(to->s + seen, '\n', to->len - seen))
+                return 0;
+            seen = to->len;
+            if (buf_reserve(to, got, e) < 0)
+                return -1;
+        }
+        struct err why; /* a failure stays, and is told once the lines before it are given out */
+        long n = decode(in, to->s + to->len, to->cap - to->len - 1, &why);
+        if (n <= 0)
+            return 0;
+        to->len += (size_t)n;
+    }
+}
+
+/* Of what fill() read behind `begin`, the lines that are wanted stay; the rest goes to the window.
+ */
+static long keep_lines(struct in *in, struct buf *to, size_t begin, size_t max_lines,
+                       size_t max_bytes, struct err *e)
+{
+    const char *s = to->s + begin, *nl = memchr(s, '\n', to->len - begin);
+    size_t got = to->len - begin, first = nl ? (size_t)(nl - s) : got, len = got;
+    long n = got > 0;
+    if (first > max_bytes)
+        return err_set(e, "%s:%llu: the line is longer than %zu bytes", in->name,
+                       (unsigned long long)in->n_line + 1, max_bytes);
+    if (nl)
+        n = (long)count_lines(s, got, max_lines, &len);
+    else if (in->failed.kind)
+        return decode(in, NULL, 0, e);
+    if (in->cap < got - len + PEEK_BYTES + SLACK_BYTES &&
+        mem_grow(&in->win, &in->cap, got - len + PEEK_BYTES + SLACK_BYTES, 1, e) < 0)
+        return -1;
+    memcpy(in->win, s + len, got - len);
+    in->end = got - len;
+    to->len = begin + len;
+    return n;
+}
+
+long in_lines(struct in *in, struct buf *to, size_t want, size_t max_lines, size_t max_bytes,
+              struct err *e)
+{
+    size_t begin = to->len;
+    if (ready(in, e) < 0)
+        return -1;
+    long n = window_lines(in, to, want, max_lines, e);
+    if (n == 0)
+        n = fill(in, to, want, max_bytes, e) < 0
+                ? -1
+                : keep_lines(in, to, begin, max_lines, max_bytes, e);
+    if (n < 0 || buf_reserve(to, SLACK_BYTES, e) < 0)
+        return -1;
+    memset(to->s + to->len, 0, SLACK_BYTES);
+    in->n_line += (uint64_t)n;
+    in->taken += to->len - begin;
+    return n;
+}
+
 char *in_all(struct in *in, size_t max_bytes, size_t *len, struct err *e)
 {
     char *all = NULL;

@@ -19,9 +19,12 @@ enum { MAX_DEPTH = 512, BLOCK = 64 };
 
 void jscan_init(struct jscan *j, const char *p, size_t n)
 {
-    memset(j, 0, sizeof *j);
-    j->p = p;
+    j->p = j->str = p; /* not all of it is cleared: for short records that would take longest */
     j->n = n;
+    j->pos = j->len = j->start = 0;
+    j->escaped = j->utf8_ok = false;
+    j->depth = j->state = 0;
+    j->error = NULL;
     if (n >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
         j->pos = 3;
 }
