@@ -46,11 +46,6 @@ static bool is_empty(const uint64_t *s)
     return !(s[0] | s[1]);
 }
 
-static bool is_behind(const uint64_t *s, uint64_t hi, uint64_t lo)
-{
-    return s[0] > hi || (s[0] == hi && s[1] > lo);
-}
-
 static ALWAYS_INLINE void copy_slot(uint64_t *to, const uint64_t *from, unsigned width)
 {
     to[0] = from[0];
@@ -125,7 +120,7 @@ static int resize(struct exact *x, size_t n_homes, size_t n_overflow, struct err
 /* The smaller an entry, the more empty slots it may be given. */
 static int grow_homes(struct exact *x, struct err *e)
 {
-    double load = x->width == 2 ? 0.7 : 0.89, step = x->width == 2 ? 0.25 : 0.125;
+    double load = x->width == 2 ? 0.55 : 0.89, step = x->width == 2 ? 0.25 : 0.125;
     size_t more = (size_t)((double)x->n_homes * step);
     size_t n_homes = x->n_homes + (more > FIRST_SLOTS ? more : FIRST_SLOTS);
     size_t overflow = x->n_slots ? x->n_slots - x->n_homes : OVERFLOW_SLOTS;
@@ -147,17 +142,24 @@ void exact_prefetch(const struct exact *x, struct hash128 h)
         PREFETCH(slot_at(x, place_of(x, h.hi)));
 }
 
-/* From h's place down to the first slot that is empty or not behind h; SIZE_MAX: there is none. */
-static size_t seek(const struct exact *x, uint64_t hi, uint64_t lo)
+static ALWAYS_INLINE const uint64_t *slot_below(const struct exact *x, const uint64_t *s, size_t i)
+{
+    size_t mask = ((size_t)1 << x->seg_shift) - 1;
+    return LIKELY(((i + 1) & mask) != 0) ? s - x->width : slot_at(x, i);
+}
+
+/* From h's place down to the first slot that is empty or not behind h; SIZE_MAX: there is none.
+ * An empty slot is not behind any hash. */
+static ALWAYS_INLINE size_t seek(const struct exact *x, uint64_t hi, uint64_t lo)
 {
     size_t i = place_of(x, hi);
-    for (;;) {
-        const uint64_t *s = slot_at(x, i);
-        if (!is_behind(s, hi, lo) || is_empty(s))
-            return i;
-        if (i-- == 0)
+    const uint64_t *s = slot_at(x, i);
+    while (s[0] > hi || UNLIKELY(s[0] == hi && s[1] > lo)) {
+        if (UNLIKELY(i-- == 0))
             return SIZE_MAX;
+        s = slot_below(x, s, i);
     }
+    return i;
 }
 
 /* Moves the slots (empty, at] down by one. */

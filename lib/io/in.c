@@ -401,15 +401,18 @@ static size_t count_lines(const char *s, size_t n, size_t max, size_t *len)
     return count;
 }
 
-/* Lines that the window holds already. */
+/* Lines that the window holds already, one at least if there is one. */
 static long window_lines(struct in *in, struct buf *to, size_t want, size_t max_lines,
                          struct err *e)
 {
-    size_t have = in->end - in->pos, len;
-    long n = (long)count_lines(in->win + in->pos, have < want ? have : want, max_lines, &len);
-    if (n == 0)
+    const char *s = in->win + in->pos;
+    size_t have = in->end - in->pos, len = 0;
+    const char *nl = memchr(s, '\n', have);
+    if (!nl)
         return 0;
-    if (buf_add(to, in->win + in->pos, len, e) < 0)
+    size_t first = (size_t)(nl - s) + 1, most = want > first ? want : first;
+    long n = (long)count_lines(s, have < most ? have : most, max_lines, &len);
+    if (buf_add(to, s, len, e) < 0)
         return -1;
     in->pos += len;
     return n;
@@ -443,19 +446,17 @@ static int fill(struct in *in, struct buf *to, size_t want, size_t max_bytes, st
 
 /* Of what fill() read behind `begin`, the lines that are wanted stay; the rest goes to the window.
  */
-static long keep_lines(struct in *in, struct buf *to, size_t begin, size_t max_lines,
-                       size_t max_bytes, struct err *e)
+static long keep_lines(struct in *in, struct buf *to, size_t begin, size_t max_lines, struct err *e)
 {
-    const char *s = to->s + begin, *nl = memchr(s, '\n', to->len - begin);
-    size_t got = to->len - begin, first = nl ? (size_t)(nl - s) : got, len = got;
-    long n = got > 0;
-    if (first > max_bytes)
-        return err_set(e, "%s:%llu: the line is longer than %zu bytes", in->name,
-                       (unsigned long long)in->n_line + 1, max_bytes);
-    if (nl)
-        n = (long)count_lines(s, got, max_lines, &len);
-    else if (in->failed.kind)
-        return decode(in, NULL, 0, e);
+    const char *s = to->s + begin;
+    size_t got = to->len - begin, len;
+    long n = (long)count_lines(s, got, max_lines, &len);
+    if (n == 0) { /* the last line, or a failure in the middle of it */
+        if (in->failed.kind)
+            return decode(in, NULL, 0, e);
+        n = got > 0;
+        len = got;
+    }
     if (in->cap < got - len + PEEK_BYTES + SLACK_BYTES &&
         mem_grow(&in->win, &in->cap, got - len + PEEK_BYTES + SLACK_BYTES, 1, e) < 0)
         return -1;
@@ -473,9 +474,13 @@ long in_lines(struct in *in, struct buf *to, size_t want, size_t max_lines, size
         return -1;
     long n = window_lines(in, to, want, max_lines, e);
     if (n == 0)
-        n = fill(in, to, want, max_bytes, e) < 0
-                ? -1
-                : keep_lines(in, to, begin, max_lines, max_bytes, e);
+        n = fill(in, to, want, max_bytes, e) < 0 ? -1 : keep_lines(in, to, begin, max_lines, e);
+    if (n > 0 && to->len - begin > max_bytes) { /* max_bytes is no less than want: a single line */
+        const char *nl = memchr(to->s + begin, '\n', to->len - begin);
+        if (!nl || (size_t)(nl - to->s) - begin > max_bytes)
+            return err_set(e, "%s:%llu: the line is longer than %zu bytes", in->name,
+                           (unsigned long long)in->n_line + 1, max_bytes);
+    }
     if (n < 0 || buf_reserve(to, SLACK_BYTES, e) < 0)
         return -1;
     memset(to->s + to->len, 0, SLACK_BYTES);

@@ -47,21 +47,26 @@ static ALWAYS_INLINE unsigned block_stops(const unsigned char *s)
     return stop;
 }
 
+/* Of 8 bytes: the high bit of the first quote, backslash or control character; 0: there is none.
+ * Mycroft's test for a zero byte; what it reports wrongly is above a true hit only. */
+static ALWAYS_INLINE uint64_t stops8(const unsigned char *s)
+{
+    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80, x = le64_get(s);
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x)) &
+           high;
+}
+
 size_t jscan_scan_portable(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
-    const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
     size_t i = 0;
     while (n - i >= BLOCK && !block_stops(p + i))
         i += BLOCK;
     for (; n - i >= 8; i += 8) {
-        /* Mycroft's test for a zero byte; what it reports wrongly is above a true hit only */
-        uint64_t x = le64_get(p + i);
-        uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
-        uint64_t stop =
-            ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 0x20) & ~x);
-        if (stop & high)
-            return i + (size_t)CTZ64(stop & high) / 8;
+        uint64_t stop = stops8(p + i);
+        if (stop)
+            return i + (size_t)CTZ64(stop) / 8;
     }
     while (i < n && p[i] != '"' && p[i] != '\\' && p[i] >= 0x20)
         i++;
@@ -123,9 +128,10 @@ static int scan_string(struct jscan *j)
 {
     const char *p = j->p;
     size_t n = j->n, i = j->pos + 1;
+    uint64_t near = n - i >= 8 ? stops8((const unsigned char *)p + i) : 0;
     j->escaped = false;
-    for (;;) {
-        i += jscan_scan_string(p + i, n - i);
+    for (;; near = 0) { /* near: a key or a short value, for which no call is made */
+        i += near ? (size_t)CTZ64(near) / 8 : jscan_scan_string(p + i, n - i);
         if (i >= n)
             return (int)fail_at(j, n, "the text ends within a string");
         if (p[i] == '"')

@@ -398,6 +398,51 @@ static void test_raw(void)
     buf_release(&got);
 }
 
+static void add_record(struct buf *b, const struct doc *rec)
+{
+    const char *name = strrchr(rec->file, '/');
+    buf_printf(b, NULL, "%s:%" PRIu64 " %s ", name ? name + 1 : rec->file, rec->line,
+               rec->raw ? "raw" : "text");
+    buf_add(b, rec->raw ? rec->raw : rec->text, rec->raw ? rec->raw_len : rec->len, NULL);
+    buf_putc(b, '\n', NULL);
+}
+
+/* Reading by parts gives the records that reading one by one gives. */
+static void test_parts(void)
+{
+    static const char lines[] = "\xef\xbb\xbf{\"text\":1}\n\n \t\r\n{\"text\":2}\r\nx\n\n\n7";
+    struct err e = {0};
+    const char *name[] = {"a.jsonl", "b.txt", "none.jsonl", "none.txt", "c.jsonl"};
+    char *operands[ARRAY_LEN(name)];
+    for (size_t i = 0; i < ARRAY_LEN(name); i++) {
+        operands[i] = strdup(scratch_path(name[i]));
+        put(operands[i], lines, i == 2 || i == 3 ? 0 : sizeof lines - 1);
+    }
+    for (int as_lines = 0; as_lines < 2; as_lines++)
+        for (size_t max = 1; max < 4; max++) {
+            struct docs_opt o = {.key = "text", .lines = as_lines};
+            struct buf want = BUF_INIT, got = BUF_INIT, bytes = BUF_INIT;
+            struct doc rec;
+            struct docs_part part;
+            struct docs *d = docs_open(operands, ARRAY_LEN(name), &o, &e);
+            while (docs_next_raw(d, &rec, &e) > 0)
+                add_record(&want, &rec);
+            docs_abort(d);
+            d = docs_open(operands, ARRAY_LEN(name), &o, &e);
+            while (docs_next_part(d, &bytes, 20, max, &part, &e) > 0)
+                while (docs_part_next(&part, bytes.s, &rec))
+                    add_record(&got, &rec);
+            docs_abort(d);
+            ok(want.len > 100, "records %s", as_lines ? "of lines" : "of several kinds");
+            is_str(got.s, want.s, "in parts of %zu lines they are the same", max);
+            buf_release(&want);
+            buf_release(&got);
+            buf_release(&bytes);
+        }
+    for (size_t i = 0; i < ARRAY_LEN(name); i++)
+        free(operands[i]);
+}
+
 /* A large record that is repaired and unescaped: its text follows the repaired line in one buffer.
  */
 static void test_large_repair(void)
@@ -450,5 +495,6 @@ int main(void)
     test_operands();
     test_stdin();
     test_raw();
+    test_parts();
     return done_testing();
 }

@@ -82,6 +82,30 @@ static bool pieces_are(struct in *in, const char *text, size_t n, size_t piece)
     return r == 0 && at == n && in_offset(in) == n && in_read(in, &r, 1, &e) == 0;
 }
 
+/* Blocks of whole lines: joined they are the text, none has more lines or, but for a line that is
+ * longer by itself, more bytes than was asked for. */
+static bool blocks_are(struct in *in, const char *text, size_t n, size_t want, size_t max_lines)
+{
+    struct err e = {0};
+    struct buf b = BUF_INIT;
+    size_t at = 0;
+    long got = 0;
+    bool good = in != NULL;
+    while (good && (got = in_lines(in, &b, want, max_lines, SIZE_MAX, &e)) > 0) {
+        long lines = 0;
+        for (size_t i = at; i < b.len; i++)
+            lines += b.s[i] == '\n' || i + 1 == n;
+        good = lines == got && (size_t)got <= max_lines && b.len <= n && b.len > at &&
+               (b.len == n || b.s[b.len - 1] == '\n') && in_offset(in) == b.len;
+        for (size_t i = 0; i < 64; i++)
+            good &= b.s[b.len + i] == 0;
+        at = b.len;
+    }
+    good &= got == 0 && b.len == n && !memcmp(b.s, text, n);
+    buf_release(&b);
+    return good;
+}
+
 static void test_reading(const char *path, const char *text, size_t n, const char *what)
 {
     static const size_t pieces[] = {1000, 65535, 65536, 1 << 20};
@@ -94,6 +118,14 @@ static void test_reading(const char *path, const char *text, size_t n, const cha
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
         in = in_open(path, 0, &e);
         ok(in && pieces_are(in, text, n, pieces[i]), "%s in pieces of %zu", what, pieces[i]);
+        in_close(in);
+    }
+    static const size_t wants[] = {1, 5000, 300000, 5000000}, max[] = {1, 50, SIZE_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(wants) * ARRAY_LEN(max); i++) {
+        size_t want = wants[i / ARRAY_LEN(max)], most = max[i % ARRAY_LEN(max)];
+        in = in_open(path, 0, &e);
+        ok(blocks_are(in, text, n, want, most), "%s in blocks of %zu bytes or %zu lines", what,
+           want, most);
         in_close(in);
     }
     in = in_open(path, 0, &e);
@@ -153,6 +185,14 @@ static void test_limits(void)
     is_int(in_line(in, &s, &len, 3, &e), -1, "a longer one");
     is_like(e.msg, "/lines:3: the line is longer than 3 bytes", "%s", e.msg);
     in_close(in);
+    struct buf b = BUF_INIT;
+    in = in_open(path, 0, &e);
+    ok(in_lines(in, &b, 3, 1, 3, &e) == 1 && b.len == 3, "a block of a line");
+    ok(in_lines(in, &b, 3, 1, 3, &e) == 1 && b.len == 7, "another");
+    is_int(in_lines(in, &b, 3, 1, 3, &e), -1, "a line that is too long for a block");
+    is_like(e.msg, "/lines:3: the line is longer than 3 bytes", "%s", e.msg);
+    in_close(in);
+    buf_release(&b);
     put(path, "\r\n\n\nx\r", 6);
     in = in_open(path, 0, &e);
     ok(in_line(in, &s, &len, 9, &e) == 1 && len == 1 && *s == '\r', "a carriage return is kept");
@@ -224,6 +264,12 @@ static void test_gzip(void)
     is_int(in_line(in, &line, &len, 1000, &e), -1, "then the error");
     is_int(in_read(in, name, 1, &e), -1, "again");
     in_close(in);
+    struct buf b = BUF_INIT;
+    in = in_open(top_path("tests/files/bad-crc.jsonl.gz"), 0, &e);
+    is_int(in_lines(in, &b, 1000, 1000, 1000, &e), 3, "the lines before it in a block");
+    is_int(in_lines(in, &b, 1000, 1000, 1000, &e), -1, "then the error");
+    in_close(in);
+    buf_release(&b);
     in = in_open(top_path("tests/files/good-one.jsonl.gz"), IN_RAW, &e);
     ok(in_read(in, name, 2, &e) == 2 && !memcmp(name, "\x1f\x8b", 2), "raw, the bytes as they are");
     in_close(in);
