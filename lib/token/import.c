@@ -26,7 +26,10 @@ static bool is_rank_line(const char *p, size_t n)
 /* A message whose first field is a message whose first field is a string: pieces of a model. */
 static bool is_sentencepiece(const unsigned char *p, size_t n)
 {
-    return n >= 4 && p[0] == 0x0a && p[1] > 1 && (p[1] < 0x80 ? p[2] : p[3]) == 0x0a;
+    size_t i = 1;
+    while (i < n && p[i] & 0x80)
+        i++;
+    return n >= 4 && p[0] == 0x0a && p[i] > 1 && i + 1 < n && p[i + 1] == 0x0a;
 }
 
 /* Lines, one of which is [UNK]. */

@@ -30,7 +30,7 @@ struct import_opt {
     int lowercase;     /* of IMPORT_BERT: 1 yes, 0 no, -1: no, if a token has a capital letter */
 };
 
-/* By the first bytes; of IMPORT_GGUF and IMPORT_SP four of them are enough. */
+/* By the first bytes, of IMPORT_BERT by the whole. */
 enum import_kind import_recognise(const char *p, size_t n);
 const char *import_name(enum import_kind k); /* "a SentencePiece model" */
 /* Appends the document. */

@@ -99,7 +99,9 @@ char *import_load(const char *path, const struct import_opt *opt, size_t *n, str
         return NULL;
     long k = in_peek(in, &magic, 4, e);
     if (k == 4 && memcmp(magic, "GGUF", 4) == 0) {
-        if (load_gguf(in, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
+        if (opt->split)
+            err_usage(e, "--split is for rank files; %s is %s", path, import_name(IMPORT_GGUF));
+        else if (load_gguf(in, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
             err_prefix(e, "%s: %s: ", path, import_name(IMPORT_GGUF));
             buf_release(&json);
         } else {

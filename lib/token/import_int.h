@@ -41,6 +41,7 @@ struct sp_model {
     bool unigram;
     bool byte_fallback, dummy_prefix, remove_extra_whitespaces, escape_whitespaces, suffix;
     int64_t unk, bos, eos; /* -1: none */
+    bool user_added;       /* user-defined symbols become added tokens */
     bool put_bos, put_eos; /* around a text, by the post-processor */
     const char *charsmap;  /* precompiled */
     size_t charsmap_len;   /* 0: no normalisation */

@@ -174,11 +174,12 @@ static int put_alternatives(const struct import_vocab *v, struct buf *pattern, s
     return rc;
 }
 
-static bool has_user(const struct import_vocab *v)
+/* Whether there are any to cut out. */
+static bool has_user(const struct sp_model *m)
 {
-    for (size_t i = 0; i < v->n; i++)
-        if (v->v[i].type == TOKEN_USER)
-            return true;
+    for (size_t i = 0; i < m->vocab.n; i++)
+        if (m->vocab.v[i].type == TOKEN_USER)
+            return !m->user_added;
     return false;
 }
 
@@ -188,8 +189,9 @@ static int put_added(const struct sp_model *m, struct buf *json, struct err *e)
 {
     for (size_t i = 0; i < m->vocab.n; i++) {
         const struct import_token *t = &m->vocab.v[i];
-        if ((t->type == TOKEN_CONTROL || t->type == TOKEN_UNKNOWN) &&
-            import_put_added(json, i, t, true, false, e) < 0)
+        bool special = t->type == TOKEN_CONTROL || t->type == TOKEN_UNKNOWN;
+        if ((special || (t->type == TOKEN_USER && m->user_added)) &&
+            import_put_added(json, i, t, special, false, e) < 0)
             return -1;
     }
     return 0;
@@ -240,7 +242,7 @@ static int put_pre_tokenizer(const struct sp_model *m, struct buf *json, struct 
                                                : "{\"type\":\"Metaspace\",\"replacement\":\"" SPACE
                                                  "\",\"prepend_scheme\":\"never\",\"split\":true}",
                         e);
-    if (!has_user(&m->vocab))
+    if (!has_user(m))
         return buf_puts(json, "null", e);
     rc = put_alternatives(&m->vocab, &pattern, e) < 0 ||
                  import_put_split(json, pattern.s, pattern.len, "Isolated", e) < 0
@@ -268,8 +270,7 @@ static int put_bpe(const struct sp_model *m, struct buf *json, struct err *e)
         buf_printf(json, e,
                    ",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,"
                    "\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":%s,\n\"vocab\":",
-                   m->byte_fallback ? "true" : "false",
-                   has_user(&m->vocab) ? "true" : "false") < 0 ||
+                   m->byte_fallback ? "true" : "false", has_user(m) ? "true" : "false") < 0 ||
         import_put_vocab(json, &m->vocab, e) < 0 || buf_puts(json, ",\n\"merges\":", e) < 0 ||
         import_sp_merges(&m->vocab, json, e) < 0)
         return -1;

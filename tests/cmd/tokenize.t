@@ -163,6 +163,32 @@ echo '{"eos_token": "</s>"}' >dir/tokenizer_config.json
 fails 1 '^tokenize: dir/tokenizer_config.json: .*--eos' 'a special token that the tokenizer lacks' \
     tokenize -t dir in.jsonl
 
+# ---- tokenizers in other formats (tests/unit/import.c has their ids)
+
+ranks=$files/good-ranks.tiktoken
+gzip -c "$ranks" >ranks.gz
+tokenize -q -t "$ranks" --split cl100k -o ranks.tok in.jsonl
+tokenize -q -t ranks.gz --split cl100k -o ranks-gz.tok in.jsonl
+same ranks-gz.tok ranks.tok 'compressed ones'
+runs '--convert' tokenize -t "$ranks" --split cl100k --convert -o ranks.json
+tokenize -q -t ranks.json -o ranks-json.tok in.jsonl
+same ranks-json.tok ranks.tok 'what --convert writes is the same tokenizer'
+tokenize -t tok.json.gz --convert >same.json
+same same.json "$gpt2" 'a tokenizer.json is written as it is'
+runs 'a GGUF vocabulary' tokenize -q -t "$files/good-gpt-2.gguf" --text-ids in.jsonl
+like "$out" '^[0-9 ]*$' 'has ids' || diag "$err"
+detokenize -q --jsonl ranks.tok >ranks.out
+tokenize -q -t "$gpt2" in.jsonl | detokenize -q --jsonl >gpt2.out
+same ranks.out gpt2.out 'the text comes back'
+fails 1 '^tokenize: .*good-ranks.tiktoken: .*--split' 'ranks without --split' tokenize -t "$ranks" in.jsonl
+fails 2 'r50k, cl100k, o200k' 'an unknown split' tokenize -t "$ranks" --split gpt5 in.jsonl
+fails 2 '--split' 'a split for a tokenizer.json' tokenize -t "$gpt2" --split r50k in.jsonl
+fails 2 '--convert' 'documents to convert' tokenize -t "$gpt2" --convert in.jsonl
+fails 1 '^tokenize: .*bad-cut.model: .*at byte' 'a model that is cut short' \
+    tokenize -t "$files/bad-cut.model" in.jsonl
+fails 1 '^tokenize: .*bad-cut.gguf: .*at byte' 'a GGUF file that is cut short' \
+    tokenize -t "$files/bad-cut.gguf" in.jsonl
+
 # ---- failing output
 
 if [ -w /dev/full ]; then
