@@ -21,7 +21,8 @@
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?" \
     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" LAST
 /* letters with case, of the Unicode version that this list was made by */
-/* clang-format off: it counts bytes */
+/* The formatter counts bytes: */
+/* clang-format off */
 #define CASED                                                                                                                                    \
     "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-"                                        \
     "Ᏽ"                                                                                                                                        \
