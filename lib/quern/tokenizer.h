@@ -83,6 +83,17 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *e);
  * marks of a chat template. */
 int encoder_run(struct encoder *x, const char *text, size_t n, int flags,
                 const struct text_span *literal, size_t n_literal, struct ids *out, struct err *e);
+/* The same with where in the text each id appended stands (off is overwritten): from its first
+ * character to behind its last, counted in characters from the beginning of the text, as the
+ * `tokenizers` library says it. Ids of one character share its range. Several times as slow. */
+struct offsets {
+    struct text_span *v;
+    size_t n, cap;
+};
+void offsets_release(struct offsets *o);
+int encoder_offsets(struct encoder *x, const char *text, size_t n, int flags,
+                    const struct text_span *literal, size_t n_literal, struct ids *out,
+                    struct offsets *off, struct err *e);
 /* Bytes so far for which the vocabulary has neither a token nor an unknown one: they are left out,
  * as the reference does. 0 for any vocabulary that has all 256 bytes. */
 uint64_t encoder_lost(const struct encoder *x);
@@ -99,10 +110,12 @@ struct decoder {
     int flags;
     char held[8];
     int n_held;
-    uint64_t n_replaced; /* how many U+FFFD were put for bytes */
+    uint64_t n_replaced;    /* how many U+FFFD were put for bytes */
+    struct decode_run *run; /* of decoders other than ByteLevel */
 };
 void decoder_init(struct decoder *d, const struct tokenizer *t, int flags);
 int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e);
-int decoder_end(struct decoder *d, struct buf *out, struct err *e);
+int decoder_end(struct decoder *d, struct buf *out, struct err *e); /* then init again */
+void decoder_release(struct decoder *d); /* one that is not ended; else nothing is to do */
 
 #endif

@@ -10,7 +10,9 @@
 #ifndef TEXT_NORMALIZE_H
 #define TEXT_NORMALIZE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/buf.h"
 #include "quern/err.h"
 
@@ -18,5 +20,31 @@
  * s is valid UTF-8. */
 size_t nfc_check(const char *s, size_t n);
 int nfc_append(struct buf *out, const char *s, size_t n, struct err *e);
+
+/*
+ * All four forms, a stretch at a time, for a caller who keeps account of where characters come
+ * from:
+ *
+ *     struct norm_scratch x = {0};
+ *     while (norm_find(form, s, p, n, &from, &to))       [p, from) is in the form, then a stretch
+ *         norm_stretch(&x, form, s + from, to - from, e) and x.n of the stretch's new characters
+ *     norm_scratch_release(&x);
+ *
+ * A new character says what it replaces: change 0 the next old one, -k that and k more, 1 none.
+ */
+enum norm_form { NORM_NFC, NORM_NFD, NORM_NFKC, NORM_NFKD };
+struct norm_char {
+    int32_t cp;
+    int change, class;
+};
+struct norm_scratch {
+    struct norm_char *v, *spare;
+    size_t n, cap, cap_spare;
+};
+/* false: from p on all is in the form. */
+bool norm_find(enum norm_form form, const char *s, size_t p, size_t n, size_t *from, size_t *to);
+int norm_stretch(struct norm_scratch *x, enum norm_form form, const char *s, size_t n,
+                 struct err *e);
+void norm_scratch_release(struct norm_scratch *x);
 
 #endif

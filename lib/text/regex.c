@@ -274,7 +274,7 @@ static int search(struct regex_scan *x, size_t n, struct err *e)
     return 0;
 }
 
-static int begin(struct regex_scan *x, const unsigned char *s, size_t n, struct err *e)
+int regex_begin(struct regex_scan *x, const unsigned char *s, size_t n, struct err *e)
 {
     x->search = 0;
     x->last_end = SIZE_MAX;
@@ -290,10 +290,22 @@ static int begin(struct regex_scan *x, const unsigned char *s, size_t n, struct 
     return 0;
 }
 
+int regex_find(struct regex_scan *x, size_t n, size_t *from, size_t *to, struct err *e)
+{
+    if (!x->ended && search(x, n, e) < 0)
+        return -1;
+    if (!x->found)
+        return 0;
+    x->found = false;
+    *from = x->m_from;
+    *to = x->m_to;
+    return 1;
+}
+
 size_t regex_next(struct regex_scan *x, const unsigned char *s, size_t from, size_t p, size_t n,
                   struct err *e)
 {
-    if (p == from && begin(x, s + from, n - from, e) < 0)
+    if (p == from && regex_begin(x, s + from, n - from, e) < 0)
         return 0;
     p -= from;
     n -= from;

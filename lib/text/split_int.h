@@ -26,5 +26,8 @@ void regex_scan_free(struct regex_scan *s);
  * next one. Pieces are asked for in order, the first with p == from. 0: an error. */
 size_t regex_next(struct regex_scan *x, const unsigned char *s, size_t from, size_t p, size_t n,
                   struct err *e);
+/* The matches in s[0..n) alone, in order: 1 and one of them, 0 = no more, -1 = err. */
+int regex_begin(struct regex_scan *x, const unsigned char *s, size_t n, struct err *e);
+int regex_find(struct regex_scan *x, size_t n, size_t *from, size_t *to, struct err *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "quern/tokenizer.h"
 #include "text/unicode.h"
 
 /* A trie; children of a node are a list in no order. Node 0 is the root. */
@@ -184,4 +185,27 @@ bool added_next(const struct added *a, const struct finder *f, const char *s, si
         return true;
     }
     return false;
+}
+
+bool added_next_outside(const struct added *a, const struct finder *f, const char *s, size_t n,
+                        const struct text_span *literal, size_t n_literal, size_t *gap, size_t *at,
+                        size_t done, struct added_match *m)
+{
+    for (;;) {
+        while (*gap < n_literal && literal[*gap].to <= *at)
+            ++*gap;
+        size_t to = n;
+        if (*gap < n_literal) {
+            if (literal[*gap].from <= *at) {
+                *at = literal[*gap].to;
+                continue;
+            }
+            to = literal[*gap].from;
+        }
+        if (added_next(a, f, s, n, at, to, done, m))
+            return true;
+        if (to == n)
+            return false;
+        *at = to;
+    }
 }

@@ -55,4 +55,11 @@ struct added_match {
 bool added_next(const struct added *a, const struct finder *f, const char *s, size_t n, size_t *at,
                 size_t to, size_t done, struct added_match *m);
 
+/* The same, but only matches that touch none of the literal spans (ascending, disjoint) count.
+ * *gap: the first of them that ends behind *at; 0 to begin with. */
+struct text_span;
+bool added_next_outside(const struct added *a, const struct finder *f, const char *s, size_t n,
+                        const struct text_span *literal, size_t n_literal, size_t *gap, size_t *at,
+                        size_t done, struct added_match *m);
+
 #endif

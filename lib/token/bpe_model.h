@@ -26,6 +26,7 @@ struct bpe {
     int64_t unk;           /* what stands for a lacking byte; -1: nothing does */
     bool unk_missing; /* there should be one, but it is no token: an error where it is needed */
     bool fuse_unk, ignore_merges;
+    bool lacks_bytes; /* byte_fallback would have something to do */
 };
 
 static ALWAYS_INLINE size_t bpe_cell(const struct bpe *b, uint64_t key)

@@ -75,9 +75,14 @@ static int resolve(struct merge_reader *r)
                 return no_token(r, rank, s[k].s, s[k].n);
             b->pairs[rank][k] = (uint32_t)id;
         }
-        int64_t id = joined_id(r, &s[0], &s[1]);
+        struct side right = s[1]; /* without what marks it as not the first */
+        if (r->t->settings.prefix.len && right.n >= r->t->settings.prefix.len) {
+            right.s += r->t->settings.prefix.len;
+            right.n -= r->t->settings.prefix.len;
+        }
+        int64_t id = joined_id(r, &s[0], &right);
         if (id < 0)
-            return id == -2 ? -1 : no_token(r, rank, r->joined.s, s[0].n + s[1].n);
+            return id == -2 ? -1 : no_token(r, rank, r->joined.s, s[0].n + right.n);
         b->new_of[rank] = r->guess = (uint32_t)id;
     }
     r->n = 0;
@@ -199,8 +204,7 @@ int bpe_finish(struct tokenizer *t, struct bpe *b, struct err *e)
     if (t->settings.byte_fallback)
         for (unsigned c = 0; c < 256; c++)
             if (b->byte_id[c] == BPE_NONE && (c < 0xc0 || (c > 0xc1 && c < 0xf5)))
-                return err_set(e, "byte_fallback in a byte-level BPE that lacks bytes is not "
-                                  "supported");
+                b->lacks_bytes = true;
     t->merges = (const uint32_t(*)[2])b->pairs;
     t->n_merges = b->n_merges;
     return 0;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "token/token_int.h"
+#include "token/general.h"
 
 void decoder_init(struct decoder *d, const struct tokenizer *t, int flags)
 {
@@ -34,6 +34,22 @@ end:
     return rc;
 }
 
+/* Other decoders than ByteLevel's. */
+static int add_general(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
+{
+    size_t n;
+    const char *s = tokenizer_spelled(d->t, id, &n);
+    if (!d->run && !(d->run = decode_run_new(&d->t->general->decoders, d->flags & DECODE_BYTES, e)))
+        return -1;
+    return decode_run_add(d->run, s, n, out, e);
+}
+
+void decoder_release(struct decoder *d)
+{
+    decode_run_free(d->run);
+    d->run = NULL;
+}
+
 int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
 {
     size_t n;
@@ -42,6 +58,8 @@ int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
         return err_set(e, "the id %lu is no token of the tokenizer", (unsigned long)id);
     if (d->flags & DECODE_SKIP_SPECIAL && tokenizer_is_special(d->t, id))
         return 0;
+    if (d->t->general)
+        return add_general(d, id, out, e);
     if (d->flags & DECODE_BYTES)
         return buf_add(out, s, n, e);
     if (d->n_held == 0 && n > 0 && (unsigned char)s[n - 1] < 0x80 && utf8_valid(s, n) == n)
@@ -53,6 +71,10 @@ int decoder_end(struct decoder *d, struct buf *out, struct err *e)
 {
     long n = d->n_held ? utf8_replace(out, d->held, (size_t)d->n_held, e) : 0;
     d->n_held = 0;
+    if (d->run) {
+        n = decode_run_end(d->run, out, e) < 0 ? -1 : (long)decode_run_replaced(d->run);
+        decoder_release(d);
+    }
     if (n < 0)
         return -1;
     d->n_replaced += (uint64_t)n;

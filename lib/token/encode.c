@@ -8,12 +8,15 @@
 
 #include "text/normalize.h"
 #include "token/cache.h"
+#include "token/general.h"
 #include "token/token_int.h"
 
 enum { BATCH = 256, SLACK = 64 };
 
 struct encoder {
     const struct tokenizer *t;
+    struct general_run *general; /* NULL: not needed, so far */
+    struct general *own;         /* for offsets, where t does without */
     struct cutter *cutter;
     struct piece_scratch *scratch;
     struct cache cache;
@@ -41,6 +44,13 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *e)
         return NULL;
     x->t = t;
     x->form = x->prefixed = (struct buf)BUF_INIT;
+    if (t->general) {
+        if (!(x->general = general_run_new(t->general, e))) {
+            encoder_free(x);
+            return NULL;
+        }
+        return x;
+    }
     if (cache_init(&x->cache, e) < 0 || !(x->scratch = t->ops->scratch_new(t->model, e)) ||
         !(x->cutter = cutter_new(t->split, e))) {
         encoder_free(x);
@@ -53,9 +63,13 @@ void encoder_free(struct encoder *x)
 {
     if (!x)
         return;
+    general_run_free(x->general);
+    general_free(x->own);
     cache_release(&x->cache);
-    x->t->ops->scratch_free(x->scratch);
-    cutter_free(x->cutter);
+    if (x->scratch)
+        x->t->ops->scratch_free(x->scratch);
+    if (x->cutter)
+        cutter_free(x->cutter);
     buf_release(&x->form);
     buf_release(&x->prefixed);
     free(x->spans);
@@ -64,7 +78,7 @@ void encoder_free(struct encoder *x)
 
 uint64_t encoder_lost(const struct encoder *x)
 {
-    return x->n_lost;
+    return x->n_lost + (x->general ? general_lost(x->general) : 0);
 }
 
 /* ---- pieces */
@@ -147,30 +161,6 @@ static int encode_text(struct encoder *x, const char *s, size_t n, struct ids *o
 
 /* ---- added tokens */
 
-/* The next match of f in p outside of its literal spans: *gap is the first of them that ends behind
- * *at. */
-static bool next_match(const struct added *a, const struct finder *f, const struct part *p,
-                       size_t *gap, size_t *at, size_t done, struct added_match *m)
-{
-    for (;;) {
-        while (*gap < p->n_literal && p->literal[*gap].to <= *at)
-            ++*gap;
-        size_t to = p->n;
-        if (*gap < p->n_literal) {
-            if (p->literal[*gap].from <= *at) {
-                *at = p->literal[*gap].to;
-                continue;
-            }
-            to = p->literal[*gap].from;
-        }
-        if (added_next(a, f, p->s, p->n, at, to, done, m))
-            return true;
-        if (to == p->n)
-            return false;
-        *at = to;
-    }
-}
-
 /* Cuts p at the matches of f; fn takes what is between them. */
 static int cut_added(struct encoder *x, const struct finder *f, const struct part *p,
                      int (*fn)(struct encoder *x, const struct part *p, size_t from, size_t to,
@@ -180,7 +170,8 @@ static int cut_added(struct encoder *x, const struct finder *f, const struct par
     size_t done = 0, at = 0, gap = 0;
     struct added_match m;
     if (!(p->flags & ENCODE_LITERAL))
-        while (next_match(&x->t->added, f, p, &gap, &at, done, &m)) {
+        while (added_next_outside(&x->t->added, f, p->s, p->n, p->literal, p->n_literal, &gap, &at,
+                                  done, &m)) {
             if ((done < m.from && fn(x, p, done, m.from, out, e) < 0) || ids_reserve(out, 1, e) < 0)
                 return -1;
             out->v[out->n++] = m.token->id;
@@ -256,5 +247,17 @@ int encoder_run(struct encoder *x, const char *text, size_t n, int flags,
                 const struct text_span *literal, size_t n_literal, struct ids *out, struct err *e)
 {
     struct part p = {text, n, literal, n_literal, flags};
+    if (x->t->general)
+        return general_encode(x->general, text, n, flags, literal, n_literal, out, NULL, e);
     return cut_added(x, &x->t->added.raw, &p, between_raw, out, e);
+}
+
+int encoder_offsets(struct encoder *x, const char *text, size_t n, int flags,
+                    const struct text_span *literal, size_t n_literal, struct ids *out,
+                    struct offsets *off, struct err *e)
+{
+    if (!x->general &&
+        (!(x->own = general_new(x->t, e)) || !(x->general = general_run_new(x->own, e))))
+        return -1;
+    return general_encode(x->general, text, n, flags, literal, n_literal, out, off, e);
 }

@@ -240,6 +240,21 @@ static int put_merges(struct buf *b, const struct tokenizer *t, struct err *e)
     return 0;
 }
 
+static int put_scores(struct buf *b, const struct tokenizer *t, struct err *e)
+{
+    size_t at;
+    if (begin(b, "scor", &at, e) < 0)
+        return -1;
+    for (size_t i = 0; t->score && i < t->vocab.n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &t->score[i], sizeof bits);
+        if (put64(b, bits, e) < 0)
+            return -1;
+    }
+    end(b, at);
+    return 0;
+}
+
 static int put_settings(struct buf *b, const struct model_settings *s, struct err *e)
 {
     size_t at;
@@ -290,10 +305,10 @@ static int serialise(const struct tokenizer *t, struct buf *b, struct err *e)
     if (begin(b, "vers", &at, e) < 0 || put32(b, 1, e) < 0)
         return -1;
     end(b, at);
-    if (begin(b, "modl", &at, e) < 0 || buf_puts(b, t->ops->type, e) < 0)
+    if (begin(b, "modl", &at, e) < 0 || buf_puts(b, t->type, e) < 0)
         return -1;
     end(b, at);
-    if (put_vocab(b, &t->vocab, e) < 0 || put_merges(b, t, e) < 0 || begin(b, "scor", &at, e) < 0 ||
+    if (put_vocab(b, &t->vocab, e) < 0 || put_merges(b, t, e) < 0 || put_scores(b, t, e) < 0 ||
         put_settings(b, &t->settings, e) < 0)
         return -1;
     if (put_json(b, "norm", t, t->normalizer, e) < 0 ||

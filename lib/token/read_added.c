@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "text/normalize.h"
-#include "token/token_int.h"
+#include "token/general.h"
 
 static int read_added_member(struct tokenizer *t, struct jscan *j, struct added_token *a,
                              bool *normalized_given, int64_t *id, struct err *e)
@@ -89,7 +89,7 @@ int read_added_tokens(struct tokenizer *t, struct err *e)
     if (type != JSCAN_ARRAY)
         return err_set(e, "added_tokens is not an array");
     finder_init(&seen);
-    t->next_id = (int64_t)(t->vocab.n - t->vocab.n_dropped);
+    t->next_id = (int64_t)(t->vocab.n - (t->score ? 0 : t->vocab.n_dropped));
     while (rc == 0 && (type = jscan_next(&j)) == JSCAN_OBJECT)
         rc = read_added_token(t, &j, &seen, e);
     finder_release(&seen);
@@ -101,11 +101,25 @@ int read_added_tokens(struct tokenizer *t, struct err *e)
     return 0;
 }
 
+static int normalised(const struct general *g, struct normalizer_run *run,
+                      const struct added_token *a, struct buf *form, struct err *e)
+{
+    struct text in = {0};
+    const struct text *out = NULL;
+    int rc = -1;
+    if (text_set(&in, a->s, a->len, 0, false, e) == 0 &&
+        (out = normalizer_apply(&g->normalizer, run, &in, e)))
+        rc = buf_add(form, out->s, out->n, e);
+    text_release(&in);
+    return rc;
+}
+
 /* What is searched for in the text, and what in the normalised text, special ones first as they
  * are the ones that count where two are equal. */
 int index_added_tokens(struct tokenizer *t, struct err *e)
 {
     struct buf form = BUF_INIT;
+    struct normalizer_run run = {0};
     int rc = 0;
     for (int special = 1; special >= 0; special--)
         for (size_t i = 0; i < t->added.n && rc == 0; i++) {
@@ -113,12 +127,16 @@ int index_added_tokens(struct tokenizer *t, struct err *e)
             if (a->special != special)
                 continue;
             buf_clear(&form);
-            rc = a->normalized && t->nfc ? nfc_append(&form, a->s, a->len, e)
-                                         : buf_add(&form, a->s, a->len, e);
+            if (a->normalized && t->general)
+                rc = normalised(t->general, &run, a, &form, e);
+            else
+                rc = a->normalized && t->nfc ? nfc_append(&form, a->s, a->len, e)
+                                             : buf_add(&form, a->s, a->len, e);
             if (rc == 0 && finder_add(a->normalized ? &t->added.normalized : &t->added.raw, form.s,
                                       form.len, (uint32_t)i, e) < 0)
                 rc = -1;
         }
     buf_release(&form);
+    normalizer_run_release(&run);
     return rc;
 }

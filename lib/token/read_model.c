@@ -9,7 +9,9 @@ struct model_reader {
     struct tokenizer *t;
     struct jscan *j;
     struct buf type, unk;
-    bool has_vocab, has_unk, vocab_is_array;
+    bool has_vocab, has_unk, has_prefix, vocab_is_array;
+    int64_t unk_id; /* Unigram's; -1: none */
+    bool has_max_chars;
     struct value merges; /* where they come before the vocabulary; read once that is there */
     bool has_merges;
     struct bpe *bpe;
@@ -39,6 +41,36 @@ static int read_string(struct model_reader *r, enum jscan_type type, const char 
     return type == JSCAN_STRING ? jscan_string(r->j, false, out, r->e) : wrong(r, key, "a string");
 }
 
+/* Unigram's: pairs of token and score. */
+static int read_scored(struct model_reader *r)
+{
+    struct tokenizer *t = r->t;
+    struct jscan *j = r->j;
+    enum jscan_type type;
+    size_t cap = 0;
+    r->vocab_is_array = true;
+    while ((type = jscan_next(j)) == JSCAN_ARRAY) {
+        const char *s;
+        size_t n, id = t->vocab.n;
+        if (jscan_next(j) != JSCAN_STRING || scan_text(t, j, &s, &n, r->e) < 0)
+            return j->error ? jscan_err(j, r->e)
+                            : err_set(r->e, "model.vocab: entry %zu is no token and score", id);
+        if (mem_grow(&t->score, &cap, id + 1, sizeof *t->score, r->e) < 0)
+            return -1;
+        if (jscan_next(j) != JSCAN_NUMBER || jscan_real(j, &t->score[id]) < 0 ||
+            jscan_next(j) != JSCAN_END)
+            return j->error ? jscan_err(j, r->e)
+                            : err_set(r->e, "model.vocab: entry %zu is no token and score", id);
+        if (vocab_add(&t->vocab, s, n, (int64_t)id, r->e) < 0)
+            return err_prefix(r->e, "model.vocab: ");
+    }
+    if (type != JSCAN_END)
+        return j->error ? jscan_err(j, r->e) : err_set(r->e, "model.vocab is not a list of pairs");
+    if (t->vocab.n == 0)
+        return err_set(r->e, "model.vocab is empty");
+    return vocab_index(&t->vocab, r->e);
+}
+
 static int read_vocab(struct model_reader *r, enum jscan_type type)
 {
     struct tokenizer *t = r->t;
@@ -46,10 +78,8 @@ static int read_vocab(struct model_reader *r, enum jscan_type type)
     if (r->has_vocab)
         return err_set(r->e, "model.vocab is there twice");
     r->has_vocab = true;
-    if (type == JSCAN_ARRAY) { /* Unigram's: pairs of token and score */
-        r->vocab_is_array = true;
-        return jscan_skip(j) < 0 ? jscan_err(j, r->e) : 0;
-    }
+    if (type == JSCAN_ARRAY)
+        return read_scored(r);
     if (type != JSCAN_OBJECT)
         return wrong(r, "vocab", "an object");
     while ((type = jscan_next(j)) == JSCAN_KEY) {
@@ -85,7 +115,7 @@ static int see_merges(struct model_reader *r, enum jscan_type type)
     if (r->has_merges)
         return err_set(r->e, "model.merges is there twice");
     r->has_merges = true;
-    if (r->has_vocab && !r->vocab_is_array)
+    if (r->has_vocab && !r->vocab_is_array && r->has_prefix)
         return read_merges(r, r->j);
     r->merges.at = r->j->start;
     if (jscan_skip(r->j) < 0)
@@ -109,6 +139,7 @@ static int read_max_chars(struct model_reader *r, enum jscan_type type)
     int64_t n;
     if (type != JSCAN_NUMBER || jscan_int(r->j, &n) < 0 || n < 0)
         return wrong(r, "max_input_chars_per_word", "a whole number");
+    r->has_max_chars = true;
     r->t->settings.max_chars = (uint64_t)n;
     return 0;
 }
@@ -132,6 +163,13 @@ static int read_member(struct model_reader *r)
         r->has_unk = type != JSCAN_NULL;
         return read_string(r, type, "unk_token", &r->unk);
     }
+    if (jscan_key_is(&key, "unk_id")) {
+        if (type != JSCAN_NULL &&
+            (type != JSCAN_NUMBER || jscan_int(r->j, &r->unk_id) < 0 || r->unk_id < 0))
+            return wrong(r, "unk_id", "a whole number");
+        return 0;
+    }
+    r->has_prefix |= jscan_key_is(&key, "continuing_subword_prefix");
     if (jscan_key_is(&key, "continuing_subword_prefix"))
         return read_string(r, type, "continuing_subword_prefix", &s->prefix);
     if (jscan_key_is(&key, "end_of_word_suffix"))
@@ -152,10 +190,10 @@ static const char *type_of(const struct model_reader *r)
 {
     if (r->type.len)
         return r->type.s;
-    return r->has_merges              ? "BPE"
-           : r->vocab_is_array        ? "Unigram"
-           : r->t->settings.max_chars ? "WordPiece"
-                                      : "WordLevel";
+    return r->has_merges       ? "BPE"
+           : r->vocab_is_array ? "Unigram"
+           : r->has_max_chars  ? "WordPiece"
+                               : "WordLevel";
 }
 
 static int finish_bpe(struct model_reader *r)
@@ -163,11 +201,6 @@ static int finish_bpe(struct model_reader *r)
     struct tokenizer *t = r->t;
     if (!r->has_vocab || r->vocab_is_array)
         return err_set(r->e, "model.vocab is missing or no object");
-    if (t->settings.prefix.len)
-        return err_set(r->e, "BPE with a continuing_subword_prefix is not supported");
-    if (t->settings.suffix.len)
-        return err_set(r->e, "BPE with an end_of_word_suffix ('%s') is not supported",
-                       t->settings.suffix.s);
     if (r->merges.n) {
         struct jscan j;
         value_scan(t, r->merges, &j);
@@ -185,9 +218,53 @@ static int finish_bpe(struct model_reader *r)
     r->bpe->unk_missing = r->has_unk && t->settings.unk < 0;
     if (bpe_finish(t, r->bpe, r->e) < 0)
         return -1;
+    t->type = "BPE";
     t->ops = &bpe_ops;
     t->model = r->bpe;
     r->bpe = NULL;
+    return 0;
+}
+
+/* What only BPE has says nothing in the others. */
+static void forget_bpe(struct model_settings *s, bool keep_prefix)
+{
+    s->fuse_unk = s->ignore_merges = false;
+    buf_clear(&s->suffix);
+    if (!keep_prefix)
+        buf_clear(&s->prefix);
+}
+
+static int finish_words(struct model_reader *r, bool pieces)
+{
+    struct tokenizer *t = r->t;
+    struct model_settings *s = &t->settings;
+    if (!r->has_vocab || r->vocab_is_array)
+        return err_set(r->e, "model.vocab is missing or no object");
+    if (!r->has_unk)
+        return err_set(r->e, "model.unk_token is missing");
+    if ((pieces && !r->has_prefix && buf_puts(&s->prefix, "##", r->e) < 0) ||
+        buf_reserve(&r->unk, 16, r->e) < 0)
+        return -1;
+    s->unk = vocab_id(&t->vocab, r->unk.s, r->unk.len);
+    s->byte_fallback = false;
+    forget_bpe(s, pieces);
+    if (!pieces || !r->has_max_chars)
+        s->max_chars = pieces ? 100 : 0;
+    t->type = pieces ? "WordPiece" : "WordLevel";
+    return 0;
+}
+
+static int finish_unigram(struct model_reader *r)
+{
+    struct tokenizer *t = r->t;
+    if (!r->has_vocab || !r->vocab_is_array)
+        return err_set(r->e, "model.vocab is missing or no list of tokens with their scores");
+    if (r->unk_id >= (int64_t)t->vocab.n)
+        return err_set(r->e, "model.unk_id is beyond the vocabulary");
+    t->settings.unk = r->unk_id;
+    t->settings.max_chars = 0;
+    forget_bpe(&t->settings, false);
+    t->type = "Unigram";
     return 0;
 }
 
@@ -201,14 +278,20 @@ static int read_members(struct model_reader *r)
             return -1;
     if (type != JSCAN_END)
         return jscan_err(r->j, r->e);
-    if (strcmp(type_of(r), "BPE") != 0)
-        return err_set(r->e, "a model of type %.40s is not supported", type_of(r));
-    return finish_bpe(r);
+    const char *name = type_of(r);
+    if (strcmp(name, "BPE") == 0)
+        return finish_bpe(r);
+    if (strcmp(name, "Unigram") == 0)
+        return finish_unigram(r);
+    if (strcmp(name, "WordPiece") == 0 || strcmp(name, "WordLevel") == 0)
+        return finish_words(r, name[4] == 'P');
+    return err_set(r->e, "a model of type %.40s is not supported", name);
 }
 
 int read_model(struct tokenizer *t, struct jscan *j, struct err *e)
 {
-    struct model_reader r = {.t = t, .j = j, .type = BUF_INIT, .unk = BUF_INIT, .e = e};
+    struct model_reader r = {
+        .t = t, .j = j, .type = BUF_INIT, .unk = BUF_INIT, .unk_id = -1, .e = e};
     t->settings.unk = -1;
     int rc = read_members(&r);
     buf_release(&r.type);

@@ -47,8 +47,10 @@ struct tokenizer {
     size_t json_len;
     struct arena strings; /* unescaped ones, bytes of tokens */
 
-    const struct model_ops *ops;
+    const char *type;            /* of the model, as in the file */
+    const struct model_ops *ops; /* of BPE */
     void *model;
+    double *score;      /* of Unigram, by id */
     struct vocab vocab; /* of the model */
     struct model_settings settings;
     const uint32_t (*merges)[2]; /* of BPE, by rank: left, right */
@@ -58,6 +60,7 @@ struct tokenizer {
     bool nfc;
     bool prefix_space; /* a space goes before a text that does not begin with one */
     struct split *split;
+    struct general *general; /* NULL: byte-level BPE, which runs over bytes */
     struct added added;
     int64_t next_id;          /* of an added token that the vocabulary lacks */
     size_t n_renumbered;      /* added tokens whose id is not the one that the file says */
@@ -69,7 +72,8 @@ struct tokenizer {
         const char *s; /* NULL: no token */
         uint32_t len;
         bool special;
-    } * bytes; /* n_ids of them: what an id gives when decoded */
+        uint32_t added; /* place among the added tokens + 1 */
+    } * bytes;          /* n_ids of them: what an id gives when decoded */
     char *describe;
 };
 
@@ -90,6 +94,9 @@ int read_normalizer(struct tokenizer *t, struct err *e);
 int read_pre_tokenizer(struct tokenizer *t, struct err *e);
 int read_post_processor(struct tokenizer *t, struct err *e);
 int read_decoder(struct tokenizer *t, struct err *e);
+
+/* An id's token as the file spells it; NULL: none. Once all is read. */
+const char *tokenizer_spelled(const struct tokenizer *t, uint32_t id, size_t *n);
 
 /* A scanner before the value. Then the last key's or string's text, unescaped: in place where it
  * has no escapes, else in t->strings; checked to be UTF-8, with 16 readable bytes behind. */

@@ -7,9 +7,15 @@
 #include "base/utf8.h"
 #include "token/bytelevel.h"
 #include "token/import.h"
-#include "token/token_int.h"
+#include "token/general.h"
 
 enum { SLACK = 64 };
+
+void offsets_release(struct offsets *o)
+{
+    free(o->v);
+    *o = (struct offsets){0};
+}
 
 void ids_release(struct ids *ids)
 {
@@ -123,22 +129,65 @@ static int fill_bytes(struct tokenizer *t, struct err *e)
         if (!k)
             continue;
         long n = bytelevel_bytes(p, k->s, k->len);
-        t->bytes[id] = (struct id_bytes){n < 0 ? k->s : p, n < 0 ? k->len : (uint32_t)n, false};
+        t->bytes[id] = (struct id_bytes){n < 0 ? k->s : p, n < 0 ? k->len : (uint32_t)n, false, 0};
         p += n < 0 ? 0 : n;
     }
     for (size_t i = 0; i < t->added.n; i++) {
         const struct added_token *a = &t->added.v[i];
-        t->bytes[a->id] = (struct id_bytes){a->s, (uint32_t)a->len, a->special};
+        t->bytes[a->id] = (struct id_bytes){a->s, (uint32_t)a->len, a->special, (uint32_t)i + 1};
     }
     return 0;
+}
+
+/* The same by the decoder of the general path: what an id gives amid others. */
+static int fill_decoded(struct tokenizer *t, struct err *e)
+{
+    struct decode_run *r = decode_run_new(&t->general->decoders, true, e);
+    struct buf b = BUF_INIT;
+    size_t n;
+    int rc = r ? 0 : -1;
+    for (uint32_t id = 0; id < t->n_ids && rc == 0; id++) {
+        struct id_bytes *k = &t->bytes[id];
+        const char *s = tokenizer_spelled(t, id, &n);
+        if (!s)
+            continue;
+        buf_clear(&b);
+        rc = decode_run_one(r, s, n, &b, e);
+        if (rc == 0 && (b.len != n || memcmp(b.s, s, n) != 0) &&
+            !(s = arena_dup(&t->strings, b.s, b.len, e)))
+            rc = -1;
+        k->s = s;
+        k->len = (uint32_t)b.len;
+    }
+    buf_release(&b);
+    decode_run_free(r);
+    return rc;
+}
+
+/* Whatever else: a byte-level BPE with what runs over bytes, or the general path. */
+static int choose_path(struct tokenizer *t, struct err *e)
+{
+    int general = general_wanted(t, e);
+    if (general < 0)
+        return -1;
+    if (general)
+        return (t->general = general_new(t, e)) ? 0 : -1;
+    return read_normalizer(t, e) < 0 || read_pre_tokenizer(t, e) < 0 || read_decoder(t, e) < 0 ? -1
+                                                                                               : 0;
 }
 
 static int describe(struct tokenizer *t, struct err *e)
 {
     struct buf b = BUF_INIT;
+    if (t->general) {
+        int rc = general_describe(t->general, &b, e);
+        t->describe = rc < 0 ? NULL : buf_take(&b, e);
+        buf_release(&b);
+        return t->describe ? 0 : -1;
+    }
     if (buf_printf(&b, e,
                    "byte-level %s, %" PRIu32 " ids, %zu merges, %zu added tokens%s%s; split: ",
-                   t->ops->type, t->n_ids, t->n_merges, t->added.n, t->nfc ? ", NFC" : "",
+                   t->type, t->n_ids, t->n_merges, t->added.n, t->nfc ? ", NFC" : "",
                    t->settings.ignore_merges ? ", whole pieces before merges" : "") < 0 ||
         split_describe(t->split, &b, e) < 0) {
         buf_release(&b);
@@ -164,9 +213,9 @@ static struct tokenizer *parse(char *json, size_t n, const char *name, struct er
     t->name = mem_strdup(name, e);
     if (!t->name)
         goto fail;
-    if (read_top(t, e) < 0 || read_normalizer(t, e) < 0 || read_pre_tokenizer(t, e) < 0 ||
-        read_post_processor(t, e) < 0 || read_decoder(t, e) < 0 || read_added_tokens(t, e) < 0 ||
-        index_added_tokens(t, e) < 0 || fill_bytes(t, e) < 0 || describe(t, e) < 0) {
+    if (read_top(t, e) < 0 || choose_path(t, e) < 0 || read_post_processor(t, e) < 0 ||
+        read_added_tokens(t, e) < 0 || index_added_tokens(t, e) < 0 || fill_bytes(t, e) < 0 ||
+        (t->general && fill_decoded(t, e) < 0) || describe(t, e) < 0) {
         err_prefix(e, "%s: ", name);
         goto fail;
     }
@@ -218,6 +267,8 @@ void tokenizer_close(struct tokenizer *t)
     buf_release(&t->settings.suffix);
     added_release(&t->added);
     split_free(t->split);
+    general_free(t->general);
+    free(t->score);
     arena_release(&t->strings);
     free(t->before);
     free(t->after);
@@ -254,6 +305,16 @@ int64_t tokenizer_id(const struct tokenizer *t, const char *token, size_t n)
     }
     buf_release(&padded);
     return id;
+}
+
+const char *tokenizer_spelled(const struct tokenizer *t, uint32_t id, size_t *n)
+{
+    if (id >= t->n_ids)
+        return NULL;
+    uint32_t a = t->bytes[id].added;
+    const struct token *k = vocab_token(&t->vocab, id);
+    *n = a ? t->added.v[a - 1].len : k ? k->len : 0;
+    return a ? t->added.v[a - 1].s : k ? k->s : NULL;
 }
 
 const char *tokenizer_bytes(const struct tokenizer *t, uint32_t id, size_t *n)

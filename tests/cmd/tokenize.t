@@ -144,7 +144,7 @@ like "$err" '1 bytes of text were left out' 'tells what it lacks'
 
 # ---- bad tokenizers, bad usage
 
-for kind in wordpiece unigram nfkc truncated merge-token; do
+for kind in wordpiece unigram normalizer truncated merge-token; do
     fails 1 "^tokenize: .*bad-tokenizer-$kind.json: " "tokenizer: $kind" \
         tokenize -t "$files/bad-tokenizer-$kind.json" -o no.tok in.jsonl
 done

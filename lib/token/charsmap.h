@@ -1,0 +1,20 @@
+/*
+ * The "precompiled charsmap" of SentencePiece: which strings a normalizer replaces by which. As
+ * stored: the trie's length in bytes (4 bytes), the trie, an array of 4-byte units (Darts-clone's
+ * double array), and the replacements, each ending in NUL; the value of a string in the trie is
+ * where its replacement begins. All little-endian, in base64.
+ */
+#ifndef TOKEN_CHARSMAP_H
+#define TOKEN_CHARSMAP_H
+
+#include <stddef.h>
+#include "quern/err.h"
+
+struct charsmap;
+struct charsmap *charsmap_new(const char *base64, size_t n, struct err *e);
+void charsmap_free(struct charsmap *m);
+/* What replaces s[0..n) as a whole, by the shortest of its beginnings that the map has; NULL: the
+ * map has none. */
+const char *charsmap_find(const struct charsmap *m, const char *s, size_t n, size_t *len);
+
+#endif
