@@ -10,7 +10,7 @@
 #include "token/bpe_model.h"
 #include "token/bytelevel.h"
 
-enum { FEW = 64, KEEP = 1 << 16 };
+enum { FEW = BPE_FEW, KEEP = 1 << 16 };
 
 struct piece_scratch {
     struct symbol {
@@ -222,6 +222,76 @@ static int encode(const void *model, struct piece_scratch *x, const char *s, siz
     return 0;
 }
 
+static bool has_all_bytes(const struct bpe *b, const char *s, size_t n)
+{
+    bool all = true;
+    for (size_t i = 0; i < n; i++)
+        all &= b->byte_id[(unsigned char)s[i]] != BPE_NONE;
+    return all;
+}
+
+/* Pieces that are tokens, where those go before merges. The cells of all are fetched ahead. */
+static int find_whole(const struct bpe *b, struct piece_scratch *x, struct piece_job *jobs,
+                      size_t n_jobs, struct err *e)
+{
+    enum { AHEAD = 16, ROOM = 2 * BPE_FEW + 16 };
+    struct {
+        uint64_t hash;
+        size_t n;
+        char *s;
+    } spelled[AHEAD];
+    buf_clear(&x->spelled);
+    if (buf_reserve(&x->spelled, AHEAD * ROOM, e) < 0)
+        return -1;
+    for (size_t k = 0; k < n_jobs; k += AHEAD) {
+        size_t n = n_jobs - k < AHEAD ? n_jobs - k : AHEAD;
+        for (size_t i = 0; i < n; i++) {
+            spelled[i].s = x->spelled.s + i * ROOM;
+            spelled[i].n = bytelevel_spell(spelled[i].s, jobs[k + i].s, jobs[k + i].n);
+            spelled[i].hash = vocab_hash(spelled[i].s, spelled[i].n);
+            vocab_prefetch(b->vocab, 0, spelled[i].hash, spelled[i].n);
+        }
+        for (int stage = 1; stage <= 2; stage++)
+            for (size_t i = 0; i < n; i++)
+                vocab_prefetch(b->vocab, stage, spelled[i].hash, spelled[i].n);
+        for (size_t i = 0; i < n; i++) {
+            int64_t id = vocab_find(b->vocab, spelled[i].hash, spelled[i].s, spelled[i].n);
+            jobs[k + i].n_ids = id >= 0;
+            if (id >= 0)
+                jobs[k + i].ids[0] = (uint32_t)id;
+        }
+    }
+    return 0;
+}
+
+/* Short pieces in lanes; for all others n_ids stays 0. */
+static int encode_jobs(const void *model, struct piece_scratch *x, struct piece_job *jobs,
+                       size_t n_jobs, struct err *e)
+{
+    const struct bpe *b = model;
+    size_t n = 0;
+    for (size_t i = 0; i < n_jobs; i++)
+        if (jobs[i].n <= FEW && (b->has_bytes || has_all_bytes(b, jobs[i].s, jobs[i].n))) {
+            struct piece_job job = jobs[i];
+            jobs[i] = jobs[n];
+            jobs[n++] = job;
+        }
+    if (b->ignore_merges) {
+        size_t n_short = n;
+        if (find_whole(b, x, jobs, n, e) < 0)
+            return -1;
+        n = 0;
+        for (size_t i = 0; i < n_short; i++)
+            if (jobs[i].n_ids == 0) {
+                struct piece_job job = jobs[i];
+                jobs[i] = jobs[n];
+                jobs[n++] = job;
+            }
+    }
+    bpe_merge_lanes(b, jobs, n);
+    return 0;
+}
+
 static void bpe_free(void *model)
 {
     struct bpe *b = model;
@@ -237,6 +307,7 @@ static void bpe_free(void *model)
 const struct model_ops bpe_ops = {
     .type = "BPE",
     .encode = encode,
+    .encode_jobs = encode_jobs,
     .scratch_new = scratch_new,
     .scratch_free = scratch_free,
     .free = bpe_free,

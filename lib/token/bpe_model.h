@@ -12,6 +12,7 @@
 #define BPE_NONE  UINT32_MAX /* no id, no rank */
 #define BPE_EMPTY UINT64_MAX
 enum { BPE_MAX_MERGES = (1 << 24) - 2 };
+enum { BPE_FEW = 64 }; /* symbols among which the smallest rank is found by looking at all */
 
 struct bpe {
     const struct vocab *vocab; /* of the tokenizer; for ignore_merges */
@@ -21,6 +22,7 @@ struct bpe {
     uint64_t *cells;
     size_t n_cells;
     int shift;             /* 64 - log2(n_cells) */
+    bool has_bytes;        /* all 256 */
     uint32_t byte_id[256]; /* BPE_NONE: the vocabulary lacks it */
     uint32_t *byte_rank;   /* of the pair of bytes a << 8 | b */
     int64_t unk;           /* what stands for a lacking byte; -1: nothing does */
@@ -48,6 +50,9 @@ static ALWAYS_INLINE uint32_t bpe_rank(const struct bpe *b, uint32_t left, uint3
 }
 
 extern const struct model_ops bpe_ops;
+
+/* Pieces of 1 to BPE_FEW bytes, all of them in the vocabulary. */
+void bpe_merge_lanes(const struct bpe *b, struct piece_job *jobs, size_t n_jobs);
 
 /* The array of merges, whose opening bracket was just scanned, against the tokenizer's vocabulary;
  * then the tables, when all settings are known. */

@@ -180,10 +180,12 @@ static int fill_bytes(struct tokenizer *t, struct bpe *b, struct err *e)
     b->byte_rank = mem_new(65536, sizeof *b->byte_rank, e);
     if (!b->byte_rank)
         return -1;
+    b->has_bytes = true;
     for (unsigned c = 0; c < 256; c++) {
         char byte = (char)c, s[16];
         int64_t id = vocab_id(&t->vocab, s, bytelevel_spell(s, &byte, 1));
         b->byte_id[c] = id < 0 ? BPE_NONE : (uint32_t)id;
+        b->has_bytes &= id >= 0;
     }
     for (unsigned p = 0; p < 65536; p++) {
         uint32_t left = b->byte_id[p >> 8], right = b->byte_id[p & 255];

@@ -91,31 +91,36 @@ static bool take(struct cache *c, size_t n, uint32_t *at)
     return true;
 }
 
-void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
-               const uint32_t *ids, size_t n_ids)
+bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, const char *s,
+                size_t n)
 {
-    struct cache_cell cell = {.k0 = k->k0, .k1 = k->k1};
+    struct cache_cell taken = {.k0 = k->k0, .k1 = k->k1};
     uint32_t at;
     if (c->used >= c->n_cells - c->n_cells / 4)
-        return;
+        return false;
     if (n > CACHE_INLINE) {
         if (!take(c, 1 + (n + 3) / 4, &at))
-            return;
+            return false;
         c->pool[at] = (uint32_t)n;
         memcpy(c->pool + at + 1, s, n);
-        cell.k1 |= at;
+        taken.k1 |= at;
     }
-    if (n_ids <= CACHE_IDS) {
-        memcpy(cell.id, ids, n_ids * sizeof *ids);
-        cell.id[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
-    } else {
-        if (!take(c, n_ids, &at))
-            return;
-        memcpy(c->pool + at, ids, n_ids * sizeof *ids);
-        cell.id[0] = (uint32_t)CACHE_POOLED << CACHE_COUNT_AT;
-        cell.id[1] = at;
-        cell.id[2] = (uint32_t)n_ids;
-    }
-    *cache_find(c, k, s, n) = cell;
+    taken.id[0] = (uint32_t)CACHE_NONE << CACHE_COUNT_AT;
+    *cell = taken;
     c->used++;
+    return true;
+}
+
+void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids)
+{
+    uint32_t at;
+    if (n_ids <= CACHE_IDS) {
+        memcpy(cell->id, ids, n_ids * sizeof *ids);
+        cell->id[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
+    } else if (take(c, n_ids, &at)) {
+        memcpy(c->pool + at, ids, n_ids * sizeof *ids);
+        cell->id[0] = (uint32_t)CACHE_POOLED << CACHE_COUNT_AT;
+        cell->id[1] = at;
+        cell->id[2] = (uint32_t)n_ids;
+    }
 }

@@ -23,6 +23,7 @@ enum {
     CACHE_LONGEST = 128, /* longer pieces are not kept */
     CACHE_IDS = 4,       /* ids that a cell holds */
     CACHE_POOLED = 15,   /* as a number of ids: id[1] is their place in the pool, id[2] how many */
+    CACHE_NONE = 14,     /* as a number of ids: the model is to be asked each time */
     CACHE_COUNT_AT = 28, /* bit of id[0] where their number stands */
 };
 
@@ -49,9 +50,11 @@ int cache_init(struct cache *c, struct err *e);
 void cache_release(struct cache *c);
 /* Makes room for n more pieces. */
 int cache_ready(struct cache *c, size_t n, struct err *e);
-/* Keeps the ids of a piece that is not there. */
-void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
-               const uint32_t *ids, size_t n_ids);
+/* Keeps the piece in the empty cell that cache_find gave for it, with CACHE_NONE until cache_fill.
+ * false: there is no room. */
+bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, const char *s,
+                size_t n);
+void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids);
 /* Of pieces longer than CACHE_INLINE and at most CACHE_LONGEST. */
 void cache_long_key(struct cache_key *k, const char *s, size_t n);
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);

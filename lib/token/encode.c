@@ -1,7 +1,7 @@
 /*
  * Encoding: added tokens are cut out of the text, what is between them is normalised, searched for
- * the added tokens that are sought there, and cut into pieces; pieces go through the cache to the
- * model, a batch at a time.
+ * the added tokens that are sought there, and cut into pieces; pieces, or parts of them where a
+ * model has places that it never joins, go through the cache to the model, a batch at a time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,10 @@
 #include "text/normalize.h"
 #include "token/cache.h"
 #include "token/general.h"
+#include "token/junctions.h"
 #include "token/token_int.h"
 
-enum { BATCH = 256, SLACK = 64 };
+enum { BATCH = 256, PARTS = 512, MANY = 4096, SLACK = 64 };
 
 struct encoder {
     const struct tokenizer *t;
@@ -20,8 +21,19 @@ struct encoder {
     struct cutter *cutter;
     struct piece_scratch *scratch;
     struct cache cache;
-    struct cache_key key[BATCH];
-    uint32_t ends[BATCH];
+    uint32_t cuts[BATCH], ends[PARTS];
+    struct cache_key key[PARTS];
+    /* Parts whose ids are not yet in the output, in its order; the text of those that had none. */
+    struct cache_cell *cell[MANY], no_cell;
+    struct text_of {
+        size_t at; /* in cell */
+        const char *s;
+        size_t n;
+    } texts[MANY];
+    struct piece_job jobs[MANY];
+    size_t n_cells, n_texts, n_jobs, cap_room;
+    uint32_t *room; /* for the ids of jobs */
+    struct ids one;
     struct buf form, prefixed;
     struct text_span *spans; /* of the normalised text */
     size_t cap_spans;
@@ -43,6 +55,7 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *e)
     if (!x)
         return NULL;
     x->t = t;
+    x->no_cell.id[0] = (uint32_t)CACHE_NONE << CACHE_COUNT_AT;
     x->form = x->prefixed = (struct buf)BUF_INIT;
     if (t->general) {
         if (!(x->general = general_run_new(t->general, e))) {
@@ -73,6 +86,8 @@ void encoder_free(struct encoder *x)
     buf_release(&x->form);
     buf_release(&x->prefixed);
     free(x->spans);
+    free(x->room);
+    ids_release(&x->one);
     free(x);
 }
 
@@ -83,23 +98,102 @@ uint64_t encoder_lost(const struct encoder *x)
 
 /* ---- pieces */
 
-/* A piece that the cache does not have. */
-static NO_INLINE int encode_piece(struct encoder *x, const struct cache_key *k, const char *s,
-                                  size_t n, struct ids *out, struct err *e)
+/* Asks the model for one piece. */
+static int ask(struct encoder *x, const char *s, size_t n, struct ids *out, struct err *e)
 {
-    size_t before = out->n;
-    uint64_t lost = x->n_lost;
-    if (x->t->ops->encode(x->t->model, x->scratch, s, n, out, &x->n_lost, e) < 0)
+    return x->t->ops->encode(x->t->model, x->scratch, s, n, out, &x->n_lost, e);
+}
+
+/* Fills the cells of new parts, but for those that lose bytes, which are to be counted each time.
+ */
+static NO_INLINE int run_jobs(struct encoder *x, struct err *e)
+{
+    size_t n_room = 0;
+    for (size_t i = 0; i < x->n_jobs; i++)
+        n_room += x->jobs[i].n;
+    if (mem_grow(&x->room, &x->cap_room, n_room, sizeof *x->room, e) < 0)
         return -1;
-    if (n <= CACHE_LONGEST && lost == x->n_lost && out->n > before)
-        cache_put(&x->cache, k, s, n, out->v + before, out->n - before);
+    for (size_t i = 0, at = 0; i < x->n_jobs; at += x->jobs[i++].n)
+        x->jobs[i].ids = x->room + at;
+    if (x->t->ops->encode_jobs &&
+        x->t->ops->encode_jobs(x->t->model, x->scratch, x->jobs, x->n_jobs, e) < 0)
+        return -1;
+    for (size_t i = 0; i < x->n_jobs; i++) {
+        struct piece_job *job = &x->jobs[i];
+        uint64_t lost = x->n_lost;
+        if (job->n_ids) {
+            cache_fill(&x->cache, job->owner, job->ids, job->n_ids);
+            continue;
+        }
+        x->one.n = 0;
+        if (ask(x, job->s, job->n, &x->one, e) < 0)
+            return -1;
+        if (x->n_lost == lost && x->one.n)
+            cache_fill(&x->cache, job->owner, x->one.v, x->one.n);
+        x->n_lost = lost;
+    }
     return 0;
 }
 
-/* k pieces, the first at s; their ends stand in x->ends. */
-static int encode_batch(struct encoder *x, const char *s, size_t k, struct ids *out, struct err *e)
+/* The ids of all parts that wait, in their order. */
+static int put_parts(struct encoder *x, struct ids *out, struct err *e)
 {
-    size_t from = 0;
+    const struct text_of *text = x->texts;
+    if ((x->n_jobs && run_jobs(x, e) < 0) || ids_reserve(out, CACHE_IDS * x->n_cells, e) < 0)
+        return -1;
+    for (size_t i = 0; i < x->n_cells; i++) {
+        const struct cache_cell *cell = x->cell[i];
+        uint32_t n = cell->id[0] >> CACHE_COUNT_AT;
+        if (LIKELY(n <= CACHE_IDS)) {
+            uint32_t *v = out->v + out->n;
+            memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
+            v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
+            out->n += n;
+            continue;
+        }
+        if (n == CACHE_POOLED) {
+            if (ids_reserve(out, cell->id[2], e) < 0)
+                return -1;
+            memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
+            out->n += cell->id[2];
+        } else {
+            while (text->at != i)
+                text++;
+            if (ask(x, text->s, text->n, out, e) < 0)
+                return -1;
+        }
+        if (ids_reserve(out, CACHE_IDS * (x->n_cells - i), e) < 0)
+            return -1;
+    }
+    x->n_cells = x->n_jobs = x->n_texts = 0;
+    return 0;
+}
+
+/* The cell of a part that is neither found nor ready yet; its text is kept. */
+static NO_INLINE struct cache_cell *new_part(struct encoder *x, size_t at, struct cache_cell *cell,
+                                             const struct cache_key *k, const char *s, size_t n)
+{
+    x->texts[x->n_texts++] = (struct text_of){at, s, n};
+    if (!cell)
+        return &x->no_cell;
+    if (cell->k1) /* it waits since a part before, or is one that loses bytes */
+        return cell;
+    if (!cache_take(&x->cache, cell, k, s, n))
+        return &x->no_cell;
+    x->jobs[x->n_jobs++] = (struct piece_job){.s = s, .n = n, .owner = cell};
+    return cell;
+}
+
+/* k parts of text, the first from s[from] on; their ends stand in x->ends. They wait, for many that
+ * are not in the cache are quicker together than a few. */
+static int add_parts(struct encoder *x, const char *s, size_t from, size_t k, struct ids *out,
+                     struct err *e)
+{
+    size_t first = from;
+    if (x->n_cells + k > MANY && put_parts(x, out, e) < 0)
+        return -1;
+    if (x->n_cells == 0 && cache_ready(&x->cache, MANY, e) < 0)
+        return -1;
     for (size_t i = 0; i < k; from = x->ends[i++]) {
         size_t n = x->ends[i] - from;
         if (UNLIKELY(n > CACHE_LONGEST))
@@ -107,34 +201,57 @@ static int encode_batch(struct encoder *x, const char *s, size_t k, struct ids *
         cache_key(&x->key[i], s + from, n);
         cache_prefetch(&x->cache, &x->key[i]);
     }
-    if (ids_reserve(out, CACHE_IDS * k, e) < 0)
-        return -1;
-    from = 0;
+    from = first;
     for (size_t i = 0; i < k; from = x->ends[i++]) {
-        const char *p = s + from;
-        size_t n = x->ends[i] - from;
-        const struct cache_cell *cell = NULL;
+        size_t n = x->ends[i] - from, at = x->n_cells + i;
+        struct cache_cell *cell = NULL;
         if (LIKELY(n <= CACHE_LONGEST))
-            cell = cache_find(&x->cache, &x->key[i], p, n);
-        if (LIKELY(cell && cell->k1 && cell->id[0] >> CACHE_COUNT_AT <= CACHE_IDS)) {
-            uint32_t *v = out->v + out->n;
-            memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
-            v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
-            out->n += cell->id[0] >> CACHE_COUNT_AT;
-            continue;
-        }
-        if (cell && cell->k1) {
-            if (ids_reserve(out, cell->id[2], e) < 0)
-                return -1;
-            memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
-            out->n += cell->id[2];
-        } else if (encode_piece(x, &x->key[i], p, n, out, e) < 0) {
-            return -1;
-        }
-        if (ids_reserve(out, CACHE_IDS * (k - i), e) < 0)
-            return -1;
+            cell = cache_find(&x->cache, &x->key[i], s + from, n);
+        if (UNLIKELY(!cell || !cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
+            cell = new_part(x, at, cell, &x->key[i], s + from, n);
+        x->cell[at] = cell;
     }
+    x->n_cells += k;
     return 0;
+}
+
+/* Whether a byte of s[0..n) is that of a character of several; 16 bytes behind are readable. */
+static ALWAYS_INLINE bool has_wide(const char *s, size_t n)
+{
+    uint64_t any = 0, high = UINT64_C(0x8080808080808080);
+    const unsigned char *p = (const unsigned char *)s;
+    for (; n > 8; p += 8, n -= 8)
+        any |= le64_get(p);
+    return (any | (n ? le64_get(p) << (64 - 8 * n) : 0)) & high;
+}
+
+/* k pieces, the first at s, whose ends stand in x->cuts: cut further where no token goes across. */
+static int encode_pieces(struct encoder *x, const char *s, size_t k, struct ids *out, struct err *e)
+{
+    size_t from = 0, n_parts = 0, begin = 0; /* begin: of the first part that waits */
+    if (!x->t->junctions || !has_wide(s, x->cuts[k - 1])) {
+        memcpy(x->ends, x->cuts, k * sizeof *x->ends);
+        return add_parts(x, s, 0, k, out, e);
+    }
+    for (size_t i = 0; i < k; from = x->cuts[i++]) {
+        size_t n = x->cuts[i], at = from;
+        if (n - from >= 6 && has_wide(s + from, n - from))
+            while ((at = junctions_cut(x->t->junctions, s, at, n, x->ends, &n_parts, PARTS - 1)) <
+                   n) {
+                if (add_parts(x, s, begin, n_parts, out, e) < 0)
+                    return -1;
+                begin = x->ends[n_parts - 1];
+                n_parts = 0;
+            }
+        x->ends[n_parts++] = (uint32_t)n;
+        if (n_parts == PARTS) {
+            if (add_parts(x, s, begin, n_parts, out, e) < 0)
+                return -1;
+            begin = n;
+            n_parts = 0;
+        }
+    }
+    return n_parts ? add_parts(x, s, begin, n_parts, out, e) : 0;
 }
 
 /* Normalised text without added tokens. */
@@ -151,12 +268,12 @@ static int encode_text(struct encoder *x, const char *s, size_t n, struct ids *o
         s = x->prefixed.s;
         n++;
     }
+    x->n_cells = x->n_jobs = x->n_texts = 0; /* an error may have left some */
     cut_begin(x->cutter, s, n);
-    while ((k = cut_next(x->cutter, x->ends, BATCH, e)) > 0)
-        if (cache_ready(&x->cache, (size_t)k, e) < 0 ||
-            encode_batch(x, s + cut_from(x->cutter), (size_t)k, out, e) < 0)
+    while ((k = cut_next(x->cutter, x->cuts, BATCH, e)) > 0)
+        if (encode_pieces(x, s + cut_from(x->cutter), (size_t)k, out, e) < 0)
             return -1;
-    return k < 0 ? -1 : 0;
+    return k < 0 ? -1 : put_parts(x, out, e);
 }
 
 /* ---- added tokens */

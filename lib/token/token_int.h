@@ -16,13 +16,26 @@
 #include "token/added.h"
 #include "token/vocab.h"
 
+struct junctions;
 struct piece_scratch; /* a model's own, one an encoder */
+/* One of many short pieces. n_ids == 0 afterwards: it is to be asked for by itself. */
+struct piece_job {
+    const char *s;
+    size_t n;
+    uint32_t *ids; /* room for n of them */
+    size_t n_ids;
+    void *owner; /* the caller's */
+};
 struct model_ops {
     const char *type; /* as in the file's "type" */
     /* The ids of one piece, appended to out. The piece has 16 readable bytes behind it. *n_lost
      * counts the bytes for which the vocabulary has nothing, as the reference drops them. */
     int (*encode)(const void *model, struct piece_scratch *x, const char *s, size_t n,
                   struct ids *out, uint64_t *n_lost, struct err *e);
+    /* Many at once, where a model is quicker so; may be NULL, and may leave out any of them. It may
+     * change the order of jobs. */
+    int (*encode_jobs)(const void *model, struct piece_scratch *x, struct piece_job *jobs,
+                       size_t n_jobs, struct err *e);
     struct piece_scratch *(*scratch_new)(const void *model, struct err *e);
     void (*scratch_free)(struct piece_scratch *x);
     void (*free)(void *model);
@@ -61,6 +74,7 @@ struct tokenizer {
     bool prefix_space; /* a space goes before a text that does not begin with one */
     struct split *split;
     struct general *general; /* NULL: byte-level BPE, which runs over bytes */
+    struct junctions *junctions; /* of byte-level BPE, else NULL */
     struct added added;
     int64_t next_id;          /* of an added token that the vocabulary lacks */
     size_t n_renumbered;      /* added tokens whose id is not the one that the file says */

@@ -6,8 +6,9 @@
 
 #include "base/utf8.h"
 #include "token/bytelevel.h"
-#include "token/import.h"
 #include "token/general.h"
+#include "token/import.h"
+#include "token/junctions.h"
 
 enum { SLACK = 64 };
 
@@ -176,6 +177,16 @@ static int choose_path(struct tokenizer *t, struct err *e)
                                                                                                : 0;
 }
 
+/* A merge's token has the bytes of its two sides: so all tokens say where merges may be. */
+static int find_junctions(struct tokenizer *t, struct err *e)
+{
+    t->junctions = junctions_new(e);
+    for (uint32_t id = 0; t->junctions && id < t->n_ids; id++)
+        if (t->bytes[id].len > 1)
+            junctions_add(t->junctions, t->bytes[id].s, t->bytes[id].len);
+    return t->junctions ? 0 : -1;
+}
+
 static int describe(struct tokenizer *t, struct err *e)
 {
     struct buf b = BUF_INIT;
@@ -215,7 +226,7 @@ static struct tokenizer *parse(char *json, size_t n, const char *name, struct er
         goto fail;
     if (read_top(t, e) < 0 || choose_path(t, e) < 0 || read_post_processor(t, e) < 0 ||
         read_added_tokens(t, e) < 0 || index_added_tokens(t, e) < 0 || fill_bytes(t, e) < 0 ||
-        (t->general && fill_decoded(t, e) < 0) || describe(t, e) < 0) {
+        (t->general ? fill_decoded(t, e) : find_junctions(t, e)) < 0 || describe(t, e) < 0) {
         err_prefix(e, "%s: ", name);
         goto fail;
     }
@@ -266,6 +277,7 @@ void tokenizer_close(struct tokenizer *t)
     buf_release(&t->settings.prefix);
     buf_release(&t->settings.suffix);
     added_release(&t->added);
+    junctions_free(t->junctions);
     split_free(t->split);
     general_free(t->general);
     free(t->score);

@@ -1,0 +1,112 @@
+/* Where byte-level BPE can never merge: see junctions.h. */
+#include "token/junctions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct junctions *junctions_new(struct err *e)
+{
+    return mem_new(1, sizeof(struct junctions), e);
+}
+
+void junctions_free(struct junctions *j)
+{
+    free(j);
+}
+
+static bool goes_on(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+/* All characters of three bytes whose last (left) or first (right) n bytes are those at known. */
+static size_t completions(const unsigned char *known, size_t n, bool left, uint32_t *all)
+{
+    size_t k = 0, n_first = left && n < 3 ? 16 : 1;
+    size_t n_second = n == 1 ? 64 : 1, n_third = !left && n < 3 ? 64 : 1;
+    for (size_t a = 0; a < n_first; a++)
+        for (size_t b = 0; b < n_second; b++)
+            for (size_t c = 0; c < n_third; c++) {
+                unsigned char s[3] = {(unsigned char)(0xe0 | a), (unsigned char)(0x80 | b),
+                                      (unsigned char)(0x80 | c)};
+                memcpy(left ? s + 3 - n : s, known, n);
+                all[k++] = (uint32_t)s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16;
+            }
+    return k;
+}
+
+static void set(uint64_t *bits, uint32_t i)
+{
+    bits[i >> 6] |= UINT64_C(1) << (i & 63);
+}
+
+/* n_left bytes before the place and n_right behind it are known of the characters there. */
+static void add_place(struct junctions *j, const unsigned char *p, size_t n_left, size_t n_right)
+{
+    enum { MOST = 1024 };
+    uint32_t left[MOST], right[MOST];
+    if (n_left == 3 && n_right == 3) {
+        set(j->pair, junction_hash(le64_get(p - 3)));
+        return;
+    }
+    /* 1 known byte leaves 1024 characters on the left, 4096 on the right; 2 leave 16 and 64 */
+    size_t n = (n_left == 1   ? 1024
+                : n_left == 2 ? 16
+                              : 1) *
+               (n_right == 1   ? 4096
+                : n_right == 2 ? 64
+                               : 1);
+    if (n > MOST) {
+        set(j->edge, (uint32_t)p[-1] | (uint32_t)p[0] << 8);
+        return;
+    }
+    n_left = completions(p - n_left, n_left, true, left);
+    n_right = completions(p, n_right, false, right);
+    for (size_t i = 0; i < n_left; i++)
+        for (size_t k = 0; k < n_right; k++)
+            set(j->pair, junction_hash((uint64_t)left[i] | (uint64_t)right[k] << 24));
+}
+
+void junctions_add(struct junctions *j, const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    for (size_t i = 1; i < n; i++) {
+        size_t left = 1, right = 1;
+        if ((p[i] & 0xf0) != 0xe0 || !goes_on(p[i - 1]))
+            continue;
+        while (left < 2 && left < i && goes_on(p[i - left - 1]))
+            left++;
+        /* before the bytes that go on: the token's beginning, or the first byte of the character,
+         * which must be one of three bytes */
+        if (left < i) {
+            if (left < 2 || (p[i - 3] & 0xf0) != 0xe0)
+                continue;
+            left = 3;
+        }
+        while (right < 3 && i + right < n && goes_on(p[i + right]))
+            right++;
+        add_place(j, p + i, left, right);
+    }
+}
+
+size_t junctions_cut(const struct junctions *j, const char *s, size_t from, size_t n,
+                     uint32_t *ends, size_t *k, size_t most)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    size_t at = from, m = *k;
+    while (at + 6 <= n && m < most) {
+        unsigned char c = p[at];
+        if ((c & 0xf0) == 0xe0) {
+            bool next = (p[at + 3] & 0xf0) == 0xe0;
+            at += 3;
+            ends[m] = (uint32_t)at;
+            m += next & !junction_spanned(j, p + at - 3);
+        } else {
+            at += c < 0x80 ? 1 : c < 0xe0 ? 2 : 4;
+        }
+    }
+    *k = m;
+    return at + 6 <= n ? at : n;
+}

@@ -1,0 +1,55 @@
+/*
+ * Where byte-level BPE can never merge: between two characters of three bytes each (Han, kana,
+ * Hangul and their punctuation) that no token of the vocabulary spans. A merge makes a token, so
+ * what stands on the two sides of such a place is encoded as if each stood alone; and cutting there
+ * turns long pieces without spaces, each of which is seen once, into short ones that come again.
+ *
+ *     struct junctions *j = junctions_new(e);
+ *     junctions_add(j, s, n) ...         the bytes of every token
+ *     junctions_cut(j, s, from, n, ends, &k, most)
+ *     junctions_free(j);
+ *
+ * The pairs that are spanned are bits in a table without keys: a bit set by another pair only means
+ * that a place is not cut.
+ */
+#ifndef TOKEN_JUNCTIONS_H
+#define TOKEN_JUNCTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/compiler.h"
+#include "base/le.h"
+#include "quern/err.h"
+
+enum { JUNCTION_BITS = 20 };
+
+struct junctions {
+    uint64_t pair[1 << (JUNCTION_BITS - 6)]; /* by a hash of both characters */
+    uint64_t edge[65536 / 64];               /* by the last byte of one and the first of the next */
+};
+
+struct junctions *junctions_new(struct err *e);
+void junctions_free(struct junctions *j);
+void junctions_add(struct junctions *j, const char *s, size_t n);
+
+static ALWAYS_INLINE uint32_t junction_hash(uint64_t six)
+{
+    return (uint32_t)((six << 16) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - JUNCTION_BITS));
+}
+
+/* Whether a token spans the place between the characters at p and p + 3; 8 bytes are readable. */
+static ALWAYS_INLINE bool junction_spanned(const struct junctions *j, const unsigned char *p)
+{
+    uint64_t x = le64_get(p);
+    uint32_t i = junction_hash(x), edge = (uint32_t)(x >> 16) & 0xffff;
+    return ((j->pair[i >> 6] >> (i & 63)) | (j->edge[edge >> 6] >> (edge & 63))) & 1;
+}
+
+/* The ends, less than n and counted from s, of the parts of the piece s[from..n): appended to ends,
+ * of which *k are there and most are room. Returns how far it came: n, or less if there is no more
+ * room. 16 bytes behind the piece are readable. */
+size_t junctions_cut(const struct junctions *j, const char *s, size_t from, size_t n,
+                     uint32_t *ends, size_t *k, size_t most);
+
+#endif
