@@ -124,3 +124,11 @@ void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, s
         cell->id[2] = (uint32_t)n_ids;
     }
 }
+
+void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
+               const uint32_t *ids, size_t n_ids)
+{
+    struct cache_cell *cell = cache_find(c, k, s, n);
+    if (cache_take(c, cell, k, s, n))
+        cache_fill(c, cell, ids, n_ids);
+}

@@ -55,6 +55,9 @@ int cache_ready(struct cache *c, size_t n, struct err *e);
 bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, const char *s,
                 size_t n);
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids);
+/* Both at once: keeps the ids of a piece that is not there, if there is room. */
+void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
+               const uint32_t *ids, size_t n_ids);
 /* Of pieces longer than CACHE_INLINE and at most CACHE_LONGEST. */
 void cache_long_key(struct cache_key *k, const char *s, size_t n);
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);
