@@ -81,3 +81,17 @@ bool team_next(struct worker *w, int64_t n, int64_t *i)
     *i = atomic_fetch_add_explicit(&w->team->next_tile, 1, memory_order_relaxed);
     return *i < n;
 }
+
+/* A huge page at a time, and in it every small one, where there are no huge ones. */
+void team_touch(struct worker *w, void *pages, size_t n_bytes)
+{
+    const size_t huge = 2 << 20, small = 4096;
+
+    TEAM_FOR(w, i, (int64_t)((n_bytes + huge - 1) / huge))
+    {
+        size_t from = (size_t)i * huge, to = from + huge < n_bytes ? from + huge : n_bytes;
+        for (size_t at = from; at < to; at += small)
+            ((volatile char *)pages)[at] = 0;
+    }
+    team_barrier(w);
+}

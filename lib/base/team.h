@@ -16,6 +16,7 @@
 #define BASE_TEAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct team;
@@ -28,6 +29,9 @@ void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *ar
 void team_barrier(struct worker *w);
 /* The next unclaimed tile of n since the last barrier. */
 bool team_next(struct worker *w, int64_t n, int64_t *i);
+/* Faults in fresh pages of sys_pages(), which is dear, by the whole team at once. Collective; ends
+ * with a barrier. */
+void team_touch(struct worker *w, void *pages, size_t n_bytes);
 #define TEAM_FOR(w, i, n) for (int64_t i; team_next((w), (n), &i);)
 
 #endif

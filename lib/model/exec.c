@@ -172,6 +172,14 @@ static int new_memory(struct exec *x, size_t n_floats, struct err *e)
     return new_cache(x, e);
 }
 
+static void touch_pass(struct worker *w, void *arg)
+{
+    const struct exec *x = arg;
+
+    team_touch(w, x->arena, x->arena_bytes);
+    team_touch(w, x->grads, x->graph.n_elem * sizeof(float));
+}
+
 static int new_rope(struct exec *x, struct err *e)
 {
     const struct config *c = &x->model->config;
@@ -204,6 +212,8 @@ struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e)
         exec_free(x);
         return NULL;
     }
+    if (x->opt.train) /* all of it will be used, step after step */
+        team_run(x->opt.n_threads, touch_pass, x);
     return x;
 }
 

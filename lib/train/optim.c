@@ -40,14 +40,25 @@ uint64_t optim_bytes(uint64_t n_elem)
     return 2 * sizeof(float) * n_elem;
 }
 
-int optim_init(struct optim *o, struct model *m, struct err *e)
+static void touch_pass(struct worker *w, void *arg)
+{
+    const struct optim *o = arg;
+    size_t n_bytes = model_n_elem(o->m) * sizeof(float);
+
+    team_touch(w, o->exp_avg, n_bytes);
+    team_touch(w, o->exp_avg_sq, n_bytes);
+}
+
+int optim_init(struct optim *o, struct model *m, int n_threads, struct err *e)
 {
     size_t n_bytes = model_n_elem(m) * sizeof(float);
 
     *o = (struct optim){.m = m};
     if ((o->exp_avg = sys_pages(n_bytes, e)) && (o->exp_avg_sq = sys_pages(n_bytes, e)) &&
-        cut_tiles(o, e) == 0 && (o->partial = mem_new((size_t)o->n_tiles, sizeof *o->partial, e)))
+        cut_tiles(o, e) == 0 && (o->partial = mem_new((size_t)o->n_tiles, sizeof *o->partial, e))) {
+        team_run(n_threads, touch_pass, o);
         return 0;
+    }
     optim_release(o);
     return -1;
 }

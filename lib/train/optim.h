@@ -25,7 +25,7 @@ struct optim_hyper {
     double clip_value; /* largest element, before the norm is taken; 0: no limit */
 };
 
-int optim_init(struct optim *o, struct model *m, struct err *e);
+int optim_init(struct optim *o, struct model *m, int n_threads, struct err *e);
 uint64_t optim_bytes(uint64_t n_elem);
 /* The gradients' global norm (after clip_value, before clip) goes to *norm; where it is not finite
  * nothing is changed and 1 is returned. 0: the weights were updated. */

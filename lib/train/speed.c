@@ -88,8 +88,8 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     train.dropout = false;
     train.max_tok = n_tok;
     train.max_seq = n_seq;
-    if (trial_init(&t, c, &train, n_seq, n_ctx, e) < 0 || optim_init(&t.optim, t.m, e) < 0 ||
-        exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
+    if (trial_init(&t, c, &train, n_seq, n_ctx, e) < 0 ||
+        optim_init(&t.optim, t.m, n_threads, e) < 0 || exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
         goto done;
     for (int i = 0; i < n_steps; i++) {
         double start = sys_time();

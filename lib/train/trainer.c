@@ -199,7 +199,8 @@ int trainer_begin(struct trainer *t, struct err *e)
     if (plan_steps(t, e) < 0)
         return -1;
     t->micro = mem_new((size_t)t->o->n_accum, sizeof *t->micro, e);
-    if (!t->micro || !(t->x = exec_new(t->m, &xo, e)) || optim_init(&t->opt, t->m, e) < 0)
+    if (!t->micro || !(t->x = exec_new(t->m, &xo, e)) ||
+        optim_init(&t->opt, t->m, (int)t->o->n_threads, e) < 0)
         return -1;
     for (int64_t i = 0; i < t->o->n_accum; i++)
         if (batchbuf_init(&t->micro[i], xo.max_tok, e) < 0)
