@@ -318,6 +318,8 @@ static void run_pass(struct worker *w, void *arg)
         const struct node *n = &g->nodes[g->steps[t].node];
         if (g->steps[t].kind == STEP_BACKWARD)
             n->ops->backward(w, &again, n);
+        else if (g->steps[t].kind == STEP_REMAKE)
+            n->ops->remake(w, &again, n);
         else
             n->ops->forward(w, t < g->n_nodes ? r->p : &again, n);
         clock_node(r->x, w, &at_s, spent_s + t);

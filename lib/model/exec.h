@@ -33,8 +33,8 @@ struct batch {
     const int32_t *slot;       /* [n_seq] cache slot of each sequence, or NULL: no cache */
 };
 
-/* What of a training pass is kept for backward: everything, or of each layer its input alone, from
- * which backward computes the rest anew. The results are the same bit for bit. */
+/* What of a training pass is kept for backward: all but norms and activations, which are quickly
+ * made anew, or of each layer its input alone, from which backward computes the rest anew. The results are the same bit for bit. */
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
 extern const char *const recompute_words[]; /* "none", "block", NULL */
 

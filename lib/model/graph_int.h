@@ -41,8 +41,9 @@ struct storage {
     bool grad;     /* some value of it needs a gradient */
     int same_grad; /* its gradient is that storage's; else its own index */
     /* Set by the planner. */
-    int layer;                    /* that alone uses it, or -1 */
-    bool wanted;                  /* some node's work that is done again needs it */
+    int layer;   /* that alone uses it, or -1 */
+    bool wanted; /* some node's work that is done again needs it */
+    int maker;   /* the node that alone writes it and can remake it cheaply, or -1 */
     struct span use[2], grad_use; /* [1]: when its layer is run again */
     size_t at[2], grad_at;        /* floats from the arena's start */
 };
@@ -68,6 +69,8 @@ struct node_ops {
     size_t (*scratch)(const struct pass *p, const struct node *n, bool backward);
     void (*forward)(struct worker *w, const struct pass *p, const struct node *n);
     void (*backward)(struct worker *w, const struct pass *p, const struct node *n);
+    /* out[0] once more, from what backward keeps; see node.remakes. */
+    void (*remake)(struct worker *w, const struct pass *p, const struct node *n);
     /* For n_seq sequences of n_tok tokens each. A multiply-add is two FLOPs; what is not a product
      * or attention counts as nothing, as in the literature's 6N. NULL: nothing. */
     void (*cost)(const struct graph *g, const struct node *n, double n_seq, double n_tok,
@@ -82,6 +85,7 @@ struct node {
     int param[NODE_MAX_PARAM];              /* indices; -1: none */
     int residual;  /* of in[]: passed on unchanged to out[0], so that gradients may share; -1 */
     bool in_place; /* out[0] is in[0]'s storage */
+    bool remakes;  /* remaking out[0] is cheaper than keeping it for others */
     bool is_attn;  /* u.attn holds: it has a cache */
 
     /* Set by the planner. */
@@ -119,7 +123,7 @@ struct node {
 };
 
 /* What a training pass does, in order; the first n_nodes steps are the forward pass. */
-enum step_kind { STEP_FORWARD, STEP_AGAIN, STEP_BACKWARD };
+enum step_kind { STEP_FORWARD, STEP_AGAIN, STEP_REMAKE, STEP_BACKWARD };
 struct step {
     int node;
     enum step_kind kind;

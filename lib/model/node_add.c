@@ -47,8 +47,8 @@ static void alone_backward(struct worker *w, const struct pass *p, const struct 
     drop_rows(w, p, n, dx, ld, dx, ld);
 }
 
-static const struct node_ops alone = {"dropout", false,         false,          NULL,
-                                      NULL,      alone_forward, alone_backward, NULL};
+static const struct node_ops alone = {"dropout",     false,          false, NULL, NULL,
+                                      alone_forward, alone_backward, NULL,  NULL};
 
 int node_dropout(struct graph *g, int layer, int x, double rate, int site)
 {
@@ -90,8 +90,8 @@ static void add_backward(struct worker *w, const struct pass *p, const struct no
     pass_residual_grad(w, p, n);
 }
 
-static const struct node_ops add = {"add", false,       false,        NULL,
-                                    NULL,  add_forward, add_backward, NULL};
+static const struct node_ops add = {"add",       false,        false, NULL, NULL,
+                                    add_forward, add_backward, NULL,  NULL};
 
 int node_add(struct graph *g, int layer, int x, int residual, double dropout, int site)
 {

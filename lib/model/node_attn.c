@@ -81,8 +81,8 @@ static void cost(const struct graph *g, const struct node *n, double n_seq, doub
     out->flops_backward = 2 * out->flops_forward;
 }
 
-static const struct node_ops ops = {"attention", false,   false,    keeps,
-                                    scratch,     forward, backward, cost};
+static const struct node_ops ops = {"attention", false,    false, keeps, scratch,
+                                    forward,     backward, NULL,  cost};
 
 int node_attn(struct graph *g, int layer, int q, int k, int v, const struct attn *a, double dropout)
 {

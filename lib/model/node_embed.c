@@ -61,7 +61,8 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
             table_grad(w, p, n, i, ids[i], area + (size_t)i * 2 * step, i ? 1 : n->u.embed.scale);
 }
 
-static const struct node_ops ops = {"embed", false, false, NULL, scratch, forward, backward, NULL};
+static const struct node_ops ops = {"embed", false,    false, NULL, scratch,
+                                    forward, backward, NULL,  NULL};
 
 int node_embed(struct graph *g, int table, int pos_table, float scale)
 {

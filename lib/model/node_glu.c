@@ -41,7 +41,8 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     team_barrier(w);
 }
 
-static const struct node_ops ops = {"gate", false, false, keeps, NULL, forward, backward, NULL};
+static const struct node_ops ops = {"gate",  false,    false,   keeps, NULL,
+                                    forward, backward, forward, NULL};
 
 int node_glu(struct graph *g, int layer, int x, enum act_kind act)
 {
@@ -54,5 +55,6 @@ int node_glu(struct graph *g, int layer, int x, enum act_kind act)
     n->in[0] = x;
     n->out[0] = graph_new_value(g, cols / 2);
     n->u.glu.act = act;
+    n->remakes = true;
     return n->out[0];
 }

@@ -178,7 +178,8 @@ static void cost(const struct graph *g, const struct node *n, double n_seq, doub
         4.0 * (double)g->params[n->param[0]].rows * n_seq * n_tok * 2; /* logits: written, read */
 }
 
-static const struct node_ops ops = {"head", true, true, NULL, scratch, forward, backward, cost};
+static const struct node_ops ops = {"head",  true,     true, NULL, scratch,
+                                    forward, backward, NULL, cost};
 
 void node_head(struct graph *g, int x, int w)
 {

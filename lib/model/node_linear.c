@@ -96,6 +96,18 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     }
 }
 
+/* The activation, from what was before it. */
+static void remake(struct worker *w, const struct pass *p, const struct node *n)
+{
+    int ldy, ldpre, n_out = value_cols(p->graph, n->out[0]);
+    float *y = pass_value(p, n->out[0], &ldy);
+    const float *pre = pass_value(p, n->out[1], &ldpre);
+
+    TEAM_FOR(w, i, p->n_tok)
+    p->ops->act(n->u.linear.act, y + i * ldy, pre + i * ldpre, (size_t)n_out);
+    team_barrier(w);
+}
+
 static void cost(const struct graph *g, const struct node *n, double n_seq, double n_tok,
                  struct node_cost *out)
 {
@@ -103,7 +115,8 @@ static void cost(const struct graph *g, const struct node *n, double n_seq, doub
     out->flops_backward = 2 * out->flops_forward;
 }
 
-static const struct node_ops ops = {"linear", false, true, keeps, scratch, forward, backward, cost};
+static const struct node_ops ops = {"linear", false,    true,   keeps, scratch,
+                                    forward,  backward, remake, cost};
 
 int node_linear(struct graph *g, int layer, int x, int w, int b, enum act_kind act, int residual)
 {
@@ -127,5 +140,6 @@ int node_linear(struct graph *g, int layer, int x, int w, int b, enum act_kind a
     n->param[0] = w;
     n->param[1] = b;
     n->u.linear.act = act;
+    n->remakes = n->out[1] >= 0;
     return y;
 }

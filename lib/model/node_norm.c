@@ -75,7 +75,8 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
             pass_sum_parts(w, p, n, k, parts[k], s->d, n_tiles);
 }
 
-static const struct node_ops ops = {"norm", false, false, keeps, scratch, forward, backward, NULL};
+static const struct node_ops ops = {"norm",  false,    false,   keeps, scratch,
+                                    forward, backward, forward, NULL};
 
 int node_norm(struct graph *g, int layer, int x, int y, const struct norm *s, int w, int b)
 {
@@ -99,5 +100,6 @@ int node_norm(struct graph *g, int layer, int x, int y, const struct norm *s, in
     n->param[0] = w;
     n->param[1] = b;
     n->u.norm = *s;
+    n->remakes = true;
     return y;
 }

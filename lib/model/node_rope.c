@@ -31,7 +31,8 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     turn(w, p, n, dx, ld, true);
 }
 
-static const struct node_ops ops = {"rope", false, false, NULL, NULL, forward, backward, NULL};
+static const struct node_ops ops = {"rope",  false,    false, NULL, NULL,
+                                    forward, backward, NULL,  NULL};
 
 int node_rope(struct graph *g, int layer, int x, int n_head, int head_dim, int n_rot)
 {

@@ -117,6 +117,25 @@ static void keep_masks(const struct node *n, unsigned *in, unsigned *out)
         n->ops->keeps(n, in, out);
 }
 
+/* The nodes whose outputs need not be kept, for they are remade where backward reads them. */
+static void mark_makers(struct graph *g, const struct exec_opt *o)
+{
+    for (int i = 0; i < g->n_storages; i++)
+        g->storages[i].maker = -2;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct node *n = &g->nodes[i];
+        for (int k = 0; k < n->n_out; k++) {
+            struct storage *s = n->out[k] < 0 ? NULL : &g->storages[g->values[n->out[k]].storage];
+            bool first = s && s->maker == -2;
+            if (s)
+                s->maker = first && k == 0 && n->remakes && !n->in_place ? i : -1;
+        }
+    }
+    for (int i = 0; i < g->n_storages; i++)
+        if (!o->train || o->recompute != RECOMPUTE_NONE || g->storages[i].maker == -2)
+            g->storages[i].maker = -1;
+}
+
 static void want(struct graph *g, const int *value, int n, unsigned mask)
 {
     for (int k = 0; k < n; k++)
@@ -156,6 +175,21 @@ static void add_again(struct graph *g, int from, int to)
             g->steps[g->n_steps++] = (struct step){i, STEP_AGAIN};
 }
 
+/* What backward of n reads and nobody kept. wanted is set where it is there already. */
+static void add_remakes(struct graph *g, const struct node *n)
+{
+    unsigned in, out;
+
+    keep_masks(n, &in, &out);
+    for (int k = 0; k < n->n_in; k++) {
+        struct storage *s = n->in[k] < 0 ? NULL : &g->storages[g->values[n->in[k]].storage];
+        if (!s || s->maker < 0 || s->wanted || !(in >> k & 1))
+            continue;
+        s->wanted = true;
+        g->steps[g->n_steps++] = (struct step){s->maker, STEP_REMAKE};
+    }
+}
+
 static void make_steps(struct graph *g, const struct exec_opt *o)
 {
     g->n_steps = 0;
@@ -170,8 +204,10 @@ static void make_steps(struct graph *g, const struct exec_opt *o)
             if (layer >= 0)
                 add_again(g, from, i + 1);
         }
-        if (g->nodes[i].backward)
-            g->steps[g->n_steps++] = (struct step){i, STEP_BACKWARD};
+        if (!g->nodes[i].backward)
+            continue;
+        add_remakes(g, &g->nodes[i]);
+        g->steps[g->n_steps++] = (struct step){i, STEP_BACKWARD};
     }
 }
 
@@ -185,13 +221,15 @@ static void use(struct span *s, int time)
         s->last = time;
 }
 
-/* What a layer holds inside has a second life when the layer is run again. */
+/* What is remade, or inside of a layer that is run again, has a second life in backward. */
 static void use_value(struct graph *g, const struct exec_opt *o, int value, int time)
 {
     struct storage *s = value < 0 ? NULL : &g->storages[g->values[value].storage];
 
-    if (s)
-        use(&s->use[o->recompute == RECOMPUTE_BLOCK && s->layer >= 0 && time >= g->n_nodes], time);
+    if (s) {
+        bool twice = s->maker >= 0 || (o->recompute == RECOMPUTE_BLOCK && s->layer >= 0);
+        use(&s->use[twice && time >= g->n_nodes], time);
+    }
 }
 
 static void use_grad(struct graph *g, int value, int time)
@@ -219,6 +257,21 @@ static void use_backward(struct graph *g, const struct exec_opt *o, const struct
         use_grad(g, n->out[0], time);
 }
 
+/* out[0], from what backward keeps and nobody else must remake first. */
+static void use_remake(struct graph *g, const struct exec_opt *o, const struct node *n, int time)
+{
+    unsigned in, out;
+
+    keep_masks(n, &in, &out);
+    use_value(g, o, n->out[0], time);
+    for (int k = 0; k < n->n_in; k++)
+        if (in >> k & 1 && g->storages[g->values[n->in[k]].storage].maker < 0)
+            use_value(g, o, n->in[k], time);
+    for (int k = 0; k < n->n_out; k++)
+        if (out >> k & 1)
+            use_value(g, o, n->out[k], time);
+}
+
 static void times(struct graph *g, const struct exec_opt *o)
 {
     const struct span none = {INT32_MAX, -1};
@@ -231,6 +284,10 @@ static void times(struct graph *g, const struct exec_opt *o)
         const struct node *n = &g->nodes[g->steps[t].node];
         if (g->steps[t].kind == STEP_BACKWARD) {
             use_backward(g, o, n, t);
+            continue;
+        }
+        if (g->steps[t].kind == STEP_REMAKE) {
+            use_remake(g, o, n, t);
             continue;
         }
         for (int k = 0; k < n->n_in; k++)
@@ -266,7 +323,7 @@ static void collect(struct needs *l, struct graph *g, const struct pass *p)
         struct node *n = &g->nodes[g->steps[t].node];
         bool back = g->steps[t].kind == STEP_BACKWARD;
         size_t *at = back ? &n->grad_scratch : &n->scratch[g->steps[t].kind == STEP_AGAIN];
-        if (n->ops->scratch)
+        if (n->ops->scratch && g->steps[t].kind != STEP_REMAKE)
             need(l, (n->ops->scratch(p, n, back) + 3) / sizeof(float), (struct span){t, t}, at);
     }
 }
@@ -323,7 +380,7 @@ int plan_make(struct graph *g, const struct pass *p, size_t *n_floats, struct er
     int rc = -1;
 
     g->max_tok = p->n_tok;
-    g->steps = mem_new(3 * (size_t)g->n_nodes, sizeof *g->steps, e);
+    g->steps = mem_new(4 * (size_t)g->n_nodes, sizeof *g->steps, e);
     if (!l.v || !placed || !g->steps)
         goto done;
     if (p->opt->train) {
@@ -332,6 +389,7 @@ int plan_make(struct graph *g, const struct pass *p, size_t *n_floats, struct er
             goto done;
     }
     mark_layers(g);
+    mark_makers(g, p->opt);
     make_steps(g, p->opt);
     times(g, p->opt);
     collect(&l, g, p);
