@@ -34,7 +34,8 @@ struct batch {
 };
 
 /* What of a training pass is kept for backward: all but norms and activations, which are quickly
- * made anew, or of each layer its input alone, from which backward computes the rest anew. The results are the same bit for bit. */
+ * made anew, or of each layer its input alone, from which backward computes the rest anew. The
+ * results are the same bit for bit. */
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
 extern const char *const recompute_words[]; /* "none", "block", NULL */
 
