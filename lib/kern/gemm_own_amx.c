@@ -12,7 +12,7 @@
 #    define OWN_TILES
 #    define OWN_ROW_UNIT  16
 #    define OWN_WORD_UNIT 16
-#    define OWN_KC        512
+#    define OWN_KC        192
 #    define OWN_KC_TEAM   4096
 #    define OWN_JOB_A     16
 #    define OWN_JOB_B     8
@@ -55,6 +55,11 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
             _tile_zero(3);
         }
         for (int i = 0; i < n_words; i += ROWS, a += 2 * TILE, b += 2 * TILE) {
+            if (!add && i < 8 * ROWS)
+                for (int r = i / 4; r < i / 4 + 4; r++) {
+                    PREFETCH_WRITE(c + (size_t)r * ldc);
+                    PREFETCH_WRITE(c + (size_t)r * ldc + VL);
+                }
             _tile_loadd(4, a, 64);
             _tile_loadd(6, b, LDB);
             _tile_loadd(7, b + VL, LDB);

@@ -72,6 +72,8 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
 {
     vf acc[OWN_M][2];
     for (int r = 0; r < rows; r++) {
+        PREFETCH_WRITE(c + (size_t)r * ldc);
+        PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
         acc[r][0] = add ? v_load(c + (size_t)r * ldc) : v_set(0);
         acc[r][1] = add ? v_load(c + (size_t)r * ldc + VL) : v_set(0);
     }

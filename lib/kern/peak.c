@@ -8,7 +8,7 @@ enum { FIRST_ROUNDS = 64, MAX_THREADS = 1024 };
 #define BURST_S 5e-4
 
 struct trial {
-    double (*burst)(size_t n, float *sink);
+    enum gemm_dtype dtype;
     double time_s;
     double *best; /* [thread] operations a second */
 };
@@ -21,7 +21,7 @@ static void trial_pass(struct worker *w, void *arg)
 
     while (from_s - begun_s < t->time_s) {
         float sink = 0;
-        double ops = t->burst(n, &sink), to_s = sys_time(), burst_s = to_s - from_s;
+        double ops = peak_burst(t->dtype, n, &sink), to_s = sys_time(), burst_s = to_s - from_s;
         if (burst_s < BURST_S)
             n *= 2; /* too short to be measured */
         else if (ops / burst_s > best)
@@ -31,10 +31,10 @@ static void trial_pass(struct worker *w, void *arg)
     t->best[w->tid] = best;
 }
 
-static double measure(double (*burst)(size_t n, float *sink), int n_threads, double time_s)
+static double measure(enum gemm_dtype dtype, int n_threads, double time_s)
 {
     double best[MAX_THREADS] = {0}, sum = 0;
-    struct trial t = {.burst = burst, .time_s = time_s, .best = best};
+    struct trial t = {.dtype = dtype, .time_s = time_s, .best = best};
 
     team_run(n_threads, trial_pass, &t);
     for (int i = 0; i < n_threads; i++)
@@ -42,21 +42,25 @@ static double measure(double (*burst)(size_t n, float *sink), int n_threads, dou
     return sum;
 }
 
+double peak_burst(enum gemm_dtype t, size_t n, float *sink)
+{
+#if defined(__x86_64__)
+    enum isa isa;
+    if (t == GEMM_BF16 && cpu_isa(&isa, NULL) == 0 && cpu_isa_includes(isa, ISA_AVX512BF16))
+        return (isa == ISA_AMX ? peak_burst_amx : peak_burst_avx512bf16)(n, sink);
+#endif
+    (void)t;
+    return ops_get()->fma_burst(n, sink);
+}
+
 double peak_flops(enum gemm_dtype t, int n_threads, double time_s)
 {
     int n = n_threads < MAX_THREADS ? n_threads : MAX_THREADS;
-    double peak = measure(ops_get()->fma_burst, n, time_s);
+    double peak = measure(GEMM_F32, n, time_s), bf16 = 0;
 
-#if defined(__x86_64__)
-    enum isa isa;
-    /* there are processors whose products of bf16 are no faster than those of f32 */
-    if (t == GEMM_BF16 && cpu_isa(&isa, NULL) == 0 && cpu_isa_includes(isa, ISA_AVX512BF16)) {
-        double bf16 = measure(isa == ISA_AMX ? peak_burst_amx : peak_burst_avx512bf16, n, time_s);
-        peak = bf16 > peak ? bf16 : peak;
-    }
-#endif
-    (void)t;
-    return peak;
+    if (t == GEMM_BF16) /* there are processors whose products of bf16 are no faster */
+        bf16 = measure(t, n, time_s);
+    return bf16 > peak ? bf16 : peak;
 }
 
 /* ---- memory */

@@ -16,4 +16,9 @@ double peak_flops(enum gemm_dtype t, int n_threads, double time_s);
  * quarter of a GiB for each thread, or less where little memory is to be had. */
 int peak_read(double *bytes_per_s, int n_threads, struct err *e);
 
+/* n rounds of that arithmetic in the calling thread, bf16 by its own instruction where there is
+ * one; returns the operations done, *sink keeps them alive. For a peak beside each of many
+ * measurements, since the clock drifts. */
+double peak_burst(enum gemm_dtype t, size_t n, float *sink);
+
 #endif
