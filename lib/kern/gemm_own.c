@@ -13,8 +13,8 @@
 #include "base/compiler.h"
 #include "kern/gemm_own_int.h"
 
-/* Jobs that a product is cut into where it is large enough. */
-#define JOBS 12
+/* Jobs for each thread at least, where a product is large enough. */
+#define JOBS 4
 /* Rows that are packed across at a time. */
 #define PACK_ROWS 64
 
@@ -131,6 +131,18 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, i
 
 /* ---- products */
 
+/* The length of about equal blocks of k for the team. */
+static int team_k(const struct own_kernels *kn, int k)
+{
+    int most_k = kn->kc_team * kn->per_word;
+    return least(up(parts(k, parts(k, most_k)), PACK_ROWS), most_k);
+}
+
+static size_t a_floats(const struct own_kernels *kn, int m, int k)
+{
+    return times(up(m, kn->row_unit), words(kn, least(k, kn->kc_team * kn->per_word)));
+}
+
 struct product {
     const struct own_kernels *kn;
     enum gemm_kind kind;
@@ -140,6 +152,7 @@ struct product {
     int lda, ldb;
     float *c;
     int ldc;
+    int all_k;
     bool own_a; /* a job packs its panels of a */
     const struct gemm_epilogue *ep;
     /* the team's block of k */
@@ -156,27 +169,24 @@ static int panel_row(const struct product *p, int panel)
     return least(start(panel, p->a_units, p->a_panels) * p->kn->row_unit, p->m);
 }
 
-/* Blocks of c for the threads, by shape. */
-static void cut(struct product *p)
+/* Blocks of c for n_threads: no bit depends on them. A job that takes all columns packs its part of
+ * a itself. */
+static void cut(struct product *p, int n_threads)
 {
     const struct own_kernels *kn = p->kn;
-    int most_a = kn->job_a, most_b = kn->job_b;
+    int jobs = n_threads > 1 ? JOBS * n_threads : 1;
     p->a_units = parts(p->m, kn->row_unit);
     p->a_panels = parts(p->m, kn->mr);
     p->b_panels = parts(p->n, kn->nr);
-    p->own_a = p->b_panels <= kn->row_b;
-    if (p->own_a)
-        most_b = p->b_panels;
-    for (;;) {
-        p->a_jobs = parts(p->a_panels, most_a);
-        p->b_jobs = parts(p->b_panels, most_b);
-        if (p->a_jobs * p->b_jobs >= JOBS || (p->own_a ? most_a : most_b) == 1)
-            break;
-        if (p->own_a)
-            most_a /= 2;
-        else
-            most_b /= 2;
+    p->a_jobs = parts(p->a_panels, kn->job_a);
+    p->b_jobs = parts(p->b_panels, kn->job_b);
+    p->own_a = p->b_panels <= kn->row_b && p->a_panels >= jobs;
+    if (p->own_a) {
+        p->b_jobs = 1;
+        p->a_jobs = least(p->a_panels, up(p->a_jobs, jobs));
     }
+    while (p->a_jobs * p->b_jobs < jobs && p->b_jobs < p->b_panels)
+        p->b_jobs++;
 }
 
 /* The panel of a from row, words [0, n_words) of it and k elements from k0 on. */
@@ -223,21 +233,30 @@ static void panel_row_of_c(const struct product *p, int row, int rows, int j, in
     }
 }
 
-/* Words [w, w_end) of the team's block of k: the loop ir. */
+/* The job's panels [i, i_end) of a, words [w, w_end), at `to`. */
+static void pack_own(const struct product *p, float *to, int i, int i_end, int w, int w_end)
+{
+    int from = w * p->kn->per_word, len = least(p->k - from, (w_end - w) * p->kn->per_word);
+    int first = panel_row(p, i);
+    for (int ir = i; ir < i_end; ir++) {
+        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+        pack_a(p, to + a_at(p, row - first, w_end - w), row, rows, p->k0 + from, len);
+    }
+}
+
+/* Words [w, w_end) of the team's block of k: the loop ir. own: the job's panels of a, or NULL. */
 static void macro_kernel(const struct product *p, int i, int i_end, int j, int j_end, int w,
-                         int w_end, float *own)
+                         int w_end, const float *own)
 {
     const struct own_kernels *kn = p->kn;
     const float *b = p->packed_b + (size_t)j * p->b_panel + times(w, kn->nr);
     bool last = p->last && w_end == p->n_words;
-    int from = w * kn->per_word, len = least(p->k - from, (w_end - w) * kn->per_word);
+    int first = panel_row(p, i);
     for (int ir = i; ir < i_end; ir++) {
         int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
-        const float *a = own;
-        if (own)
-            pack_a(p, own, row, rows, p->k0 + from, len);
-        else
-            a = p->packed_a + a_at(p, row, p->n_words) + times(w, up(rows, kn->row_unit));
+        const float *a =
+            own ? own + a_at(p, row - first, w_end - w)
+                : p->packed_a + a_at(p, row, p->n_words) + times(w, up(rows, kn->row_unit));
         panel_row_of_c(p, row, rows, j, j_end, a, b, w_end - w, p->add || w > 0);
         if (last && p->ep)
             gemm_finish_tile(p->ep, p->c, p->ldc, row, j * kn->nr, rows,
@@ -245,19 +264,34 @@ static void macro_kernel(const struct product *p, int i, int i_end, int j, int j
     }
 }
 
-static void block(const struct product *p, int64_t job)
+/* Where a job packs its panels of a: in the thread's own place, which stays in its cache, if there
+ * is one for each thread; else in the job's. */
+static float *own_place(const struct worker *wk, const struct product *p, int i)
 {
-    ALIGNED(64) float own[OWN_MAX_PANEL];
+    size_t place = times(parts(p->a_panels, p->a_jobs) * p->kn->mr, p->kn->kc);
+    if (place * (size_t)wk->n <= a_floats(p->kn, p->m, p->all_k))
+        return p->packed_a + place * (size_t)wk->tid;
+    return p->packed_a + a_at(p, panel_row(p, i), least(p->kn->kc, p->n_words));
+}
+
+static void block(struct worker *wk, const struct product *p, int64_t job)
+{
     const struct own_kernels *kn = p->kn;
     int64_t ic = job % p->a_jobs, jc = job / p->a_jobs;
     int i = start(ic, p->a_panels, p->a_jobs), i_end = start(ic + 1, p->a_panels, p->a_jobs);
     int j = start(jc, p->b_panels, p->b_jobs), j_end = start(jc + 1, p->b_panels, p->b_jobs);
     int units = p->n_words / kn->word_unit, n_blocks = parts(p->n_words, kn->kc);
+    float *own = p->own_a ? own_place(wk, p, i) : NULL;
     if (kn->begin)
         kn->begin();
-    for (int pc = 0; pc < n_blocks; pc++)
-        macro_kernel(p, i, i_end, j, j_end, start(pc, units, n_blocks) * kn->word_unit,
-                     start(pc + 1, units, n_blocks) * kn->word_unit, p->own_a ? own : NULL);
+    for (int pc = 0; pc < n_blocks; pc++) {
+        int w = start(pc, units, n_blocks) * kn->word_unit;
+        int w_end = start(pc + 1, units, n_blocks) * kn->word_unit;
+        if (own)
+            pack_own(p, own, i, i_end, w, w_end);
+        for (int jr = j; jr < j_end; jr += kn->job_b)
+            macro_kernel(p, i, i_end, jr, least(j_end, jr + kn->job_b), w, w_end, own);
+    }
     if (kn->end)
         kn->end();
 }
@@ -297,18 +331,6 @@ static void pack_block(struct worker *wk, const struct product *p, float *to_b)
     team_barrier(wk);
 }
 
-/* The length of about equal blocks of k for the team. */
-static int team_k(const struct own_kernels *kn, int k)
-{
-    int most_k = kn->kc_team * kn->per_word;
-    return least(up(parts(k, parts(k, most_k)), PACK_ROWS), most_k);
-}
-
-static size_t a_floats(const struct own_kernels *kn, int m, int k)
-{
-    return times(up(m, kn->row_unit), words(kn, least(k, kn->kc_team * kn->per_word)));
-}
-
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k)
 {
     const struct own_kernels *kn = kernels(t);
@@ -332,8 +354,9 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
     p.ldc = ldc;
     p.ep = ep;
     p.packed_a = scratch;
-    cut(&p);
-    float *to_b = b_packed ? NULL : p.own_a ? scratch : scratch + round_up(a_floats(kn, m, k));
+    p.all_k = k;
+    cut(&p, wk->n);
+    float *to_b = b_packed ? NULL : scratch + round_up(a_floats(kn, m, k));
     for (int step = team_k(kn, k); p.k0 < k; p.k0 += step) {
         p.k = least(k - p.k0, step);
         p.n_words = words(kn, p.k);
@@ -344,7 +367,7 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
         if (!b_packed || !p.own_a)
             pack_block(wk, &p, to_b);
         TEAM_FOR(wk, job, (int64_t)p.a_jobs * p.b_jobs)
-        block(&p, job);
+        block(wk, &p, job);
         team_barrier(wk);
     }
 }

@@ -43,7 +43,7 @@ struct own_kernels {
     void (*pack_b_across)(float *to, int n, const float *x, size_t ldx, int k);
 };
 
-enum { OWN_MAX_TILE = 1024, OWN_MAX_PANEL = 1 << 14 }; /* at most mr * nr, mr * kc */
+enum { OWN_MAX_TILE = 1024 }; /* mr * nr at most */
 
 /* By enum gemm_dtype; without an instruction for pairs, bf16 is floats that were rounded. */
 extern const struct own_kernels gemm_own_portable[2];
