@@ -16,6 +16,7 @@ enum import_type {
     TOKEN_USER = 4,
     TOKEN_UNUSED = 5,
     TOKEN_BYTE = 6,
+    TOKEN_ADDED = 7, /* not in files: a user-defined one that becomes an added token */
 };
 struct import_token {
     const char *s; /* valid UTF-8, 16 readable bytes behind it */

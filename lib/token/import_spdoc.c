@@ -7,7 +7,8 @@
  * A user-defined symbol is always one token in SentencePiece. Of Unigram that is its score there,
  * -0.1 where all other scores are lower. In BPE a pre-tokenizer cuts it out, unless it is
  * one character that no other piece has, and ignore_merges makes it one token: all other pieces of
- * text that are tokens must be what merging gives for them.
+ * text that are tokens must be what merging gives for them. One that the normalisation would change
+ * becomes an added token: text behind it then begins like a text of its own.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "base/base64.h"
 #include "base/mem.h"
+#include "token/charsmap.h"
 #include "token/import_int.h"
 #include "token/vocab.h"
 
@@ -179,8 +181,42 @@ static bool has_user(const struct sp_model *m)
 {
     for (size_t i = 0; i < m->vocab.n; i++)
         if (m->vocab.v[i].type == TOKEN_USER)
-            return !m->user_added;
+            return true;
     return false;
+}
+
+/* Whether the map replaces any part of the token by something else. */
+static bool is_changed(const struct charsmap *map, const struct import_token *t)
+{
+    for (uint32_t i = 0; i < t->len; i++) {
+        size_t n = 0;
+        const char *s = charsmap_find(map, t->s + i, t->len - i, &n);
+        if (s && (n > t->len - i || memcmp(s, t->s + i, n) != 0 || n == 0))
+            return true;
+    }
+    return false;
+}
+
+/* SentencePiece keeps its normalisation off these symbols; where that matters, and where the
+ * caller wants it, they become added tokens. */
+static int choose_added(struct sp_model *m, struct err *e)
+{
+    struct charsmap *map = NULL;
+    struct buf text = BUF_INIT;
+    int rc = 0;
+    if (m->charsmap_len && has_user(m)) {
+        rc = base64_encode(&text, m->charsmap, m->charsmap_len, e);
+        map = rc == 0 ? charsmap_new(text.s, text.len, e) : NULL;
+        rc = map ? 0 : -1;
+    }
+    for (size_t i = 0; rc == 0 && i < m->vocab.n; i++) {
+        struct import_token *t = &m->vocab.v[i];
+        if (t->type == TOKEN_USER && (m->user_added || (map && is_changed(map, t))))
+            t->type = TOKEN_ADDED;
+    }
+    charsmap_free(map);
+    buf_release(&text);
+    return rc;
 }
 
 /* ---- the document */
@@ -190,7 +226,7 @@ static int put_added(const struct sp_model *m, struct buf *json, struct err *e)
     for (size_t i = 0; i < m->vocab.n; i++) {
         const struct import_token *t = &m->vocab.v[i];
         bool special = t->type == TOKEN_CONTROL || t->type == TOKEN_UNKNOWN;
-        if ((special || (t->type == TOKEN_USER && m->user_added)) &&
+        if ((special || t->type == TOKEN_ADDED) &&
             import_put_added(json, i, t, special, false, e) < 0)
             return -1;
     }
@@ -314,7 +350,7 @@ int import_sp_document(struct sp_model *m, struct buf *json, struct err *e)
     if (m->suffix || !m->escape_whitespaces)
         return err_set(e, "%s is not supported",
                        m->suffix ? "treat_whitespace_as_suffix" : "escape_whitespaces false");
-    if (buf_puts(json, IMPORT_HEAD, e) < 0 || put_added(m, json, e) < 0 ||
+    if (choose_added(m, e) < 0 || buf_puts(json, IMPORT_HEAD, e) < 0 || put_added(m, json, e) < 0 ||
         buf_puts(json, "],\n\"normalizer\":", e) < 0 || put_normalizer(m, json, e) < 0 ||
         buf_puts(json, ",\n\"pre_tokenizer\":", e) < 0 || put_pre_tokenizer(m, json, e) < 0 ||
         buf_puts(json, ",\n\"post_processor\":", e) < 0 ||
