@@ -21,6 +21,7 @@
 struct worker {
     struct encoder *encoder;
     struct ids ids;
+    struct offsets offsets;
 };
 
 /* Where the ids of a document stand in docflow_more(). */
@@ -32,7 +33,7 @@ struct tokenize {
     struct prog *prog;
     struct docs_opt docs_opt;
     const char *tokenizer_path, *out_path, *bos, *eos, *pad, *split;
-    bool convert, text_ids, no_embed, deflate, quiet, progress;
+    bool convert, text_ids, offsets, no_embed, deflate, quiet, progress;
     int verbose;
     int64_t n_threads;
 
@@ -53,12 +54,18 @@ static int encode_doc(void *user, const struct doc *doc, int thread, void *resul
     struct result *r = result;
     struct buf *more = docflow_more(result);
     w->ids.n = 0;
-    if (encoder_run(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids, e) < 0)
+    w->offsets.n = 0;
+    int rc = t->offsets ? encoder_offsets(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids,
+                                          &w->offsets, e)
+                        : encoder_run(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids, e);
+    if (rc < 0)
         return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
                          : err_prefix(e, "%s: ", doc->file);
     r->at = more->len;
     r->n = w->ids.n;
-    return buf_add(more, w->ids.v, w->ids.n * sizeof *w->ids.v, e);
+    if (buf_add(more, w->ids.v, w->ids.n * sizeof *w->ids.v, e) < 0)
+        return -1;
+    return t->offsets ? buf_add(more, w->offsets.v, w->ids.n * sizeof *w->offsets.v, e) : 0;
 }
 
 static int put_line(struct tokenize *t, const uint32_t *ids, size_t n, struct err *e)
@@ -84,6 +91,23 @@ static int put_line(struct tokenize *t, const uint32_t *ids, size_t n, struct er
     return out_write(t->out, t->line.s, (size_t)(p - t->line.s), e);
 }
 
+/* ID:FROM-TO, the spans stand behind the ids in memory. */
+static int put_offsets(struct tokenize *t, const uint32_t *ids, size_t n, struct err *e)
+{
+    const char *spans = (const char *)(ids + n);
+    buf_clear(&t->line);
+    for (size_t i = 0; i < n; i++) {
+        struct text_span k;
+        memcpy(&k, spans + i * sizeof k, sizeof k);
+        if (buf_printf(&t->line, e, "%s%" PRIu32 ":%zu-%zu", i ? " " : "", ids[i], k.from, k.to) <
+            0)
+            return -1;
+    }
+    if (buf_putc(&t->line, '\n', e) < 0)
+        return -1;
+    return out_write(t->out, t->line.s, t->line.len, e);
+}
+
 static int put_doc(void *user, const struct doc *doc, const void *result, struct err *e)
 {
     struct tokenize *t = user;
@@ -91,6 +115,8 @@ static int put_doc(void *user, const struct doc *doc, const void *result, struct
     const uint32_t *ids = (const uint32_t *)(const void *)(docflow_more(result)->s + r->at);
     (void)doc;
     t->n_tokens += r->n;
+    if (t->offsets)
+        return put_offsets(t, ids, r->n, e);
     return t->out ? put_line(t, ids, r->n, e) : shard_put(t->shard, ids, NULL, r->n, e);
 }
 
@@ -170,6 +196,8 @@ static int check_usage(const struct tokenize *t, struct err *e)
         return err_usage(e, "-t names the tokenizer.json, or the directory that holds one");
     if (t->convert && (t->text_ids || t->no_embed || t->deflate || t->prog->n_operands))
         return err_usage(e, "--convert writes the tokenizer, and reads and writes nothing else");
+    if (t->offsets && !t->text_ids)
+        return err_usage(e, "--offsets are written beside the ids of --text-ids");
     if (t->text_ids && (t->no_embed || t->deflate))
         return err_usage(e, "--text-ids writes no shard, so %s has no meaning",
                          t->no_embed ? "--no-embed" : "-z");
@@ -260,6 +288,7 @@ static void release(struct tokenize *t)
     for (int64_t i = 0; t->workers && i < t->n_threads; i++) {
         encoder_free(t->workers[i].encoder);
         ids_release(&t->workers[i].ids);
+        offsets_release(&t->workers[i].offsets);
     }
     free(t->workers);
     tokenizer_close(t->tokenizer);
@@ -291,6 +320,10 @@ int main(int argc, char **argv)
          .name = "text-ids",
          .dst = &t.text_ids,
          .help = "write ids as text, a document a line, instead of a shard"},
+        {.kind = OPT_FLAG,
+         .name = "offsets",
+         .dst = &t.offsets,
+         .help = "with --text-ids: where in the document each id stands, as ID:FROM-TO"},
         {.kind = OPT_FLAG,
          .name = "no-embed",
          .dst = &t.no_embed,
@@ -330,7 +363,7 @@ int main(int argc, char **argv)
     };
     struct prog p = {.name = "tokenize",
                      .purpose = "turn documents into token ids",
-                     .synopsis = "-t tokenizer.json [-o x.tok] [--text-ids] [--no-embed] [-z] "
+                     .synopsis = "-t tokenizer.json [-o x.tok] [--text-ids [--offsets]] [--no-embed] [-z] "
                                  "[FILE...]\n"
                                  "-t FILE [--split NAME] --convert [-o tok.json]\n",
                      .opts = opts};
