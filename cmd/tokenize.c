@@ -363,9 +363,10 @@ int main(int argc, char **argv)
     };
     struct prog p = {.name = "tokenize",
                      .purpose = "turn documents into token ids",
-                     .synopsis = "-t tokenizer.json [-o x.tok] [--text-ids [--offsets]] [--no-embed] [-z] "
-                                 "[FILE...]\n"
-                                 "-t FILE [--split NAME] --convert [-o tok.json]\n",
+                     .synopsis =
+                         "-t tokenizer.json [-o x.tok] [--text-ids [--offsets]] [--no-embed] [-z] "
+                         "[FILE...]\n"
+                         "-t FILE [--split NAME] --convert [-o tok.json]\n",
                      .opts = opts};
     int rc = -1;
     t.prog = &p;

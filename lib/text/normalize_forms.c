@@ -36,8 +36,7 @@ static bool is_marked(enum norm_form f, uint32_t cp)
     if (cp >= HANGUL_FIRST && cp <= HANGUL_LAST)
         return f != NORM_NFKC;
     const utf8proc_property_t *p = utf8proc_get_property((int32_t)cp);
-    return p->decomp_seqindex != UINT16_MAX &&
-           (is_compat(f) ? f == NORM_NFKD || p->decomp_type : !p->decomp_type);
+    return p->decomp_seqindex != UINT16_MAX && (is_compat(f) || !p->decomp_type);
 }
 
 bool norm_find(enum norm_form f, const char *text, size_t p, size_t n, size_t *from, size_t *to)

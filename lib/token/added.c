@@ -179,9 +179,11 @@ bool added_next(const struct added *a, const struct finder *f, const char *s, si
         if (t->single_word && within_word(s, n, from, from + len))
             continue;
         m->token = t;
-        /* spaces that the last match took stay with it */
-        m->from = t->lstrip && from > done ? spaces_before(s, from, done) : from;
+        /* spaces that the last match took stay with it, so that nothing may be left */
+        m->from = !t->lstrip ? from : from > done ? spaces_before(s, from, done) : done;
         m->to = t->rstrip ? spaces_after(s, from + len, n) : from + len;
+        if (m->from >= m->to)
+            continue;
         return true;
     }
     return false;

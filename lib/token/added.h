@@ -15,6 +15,8 @@ struct added_token {
     uint32_t id;
     const char *s;
     size_t len;
+    const char *form; /* where normalized: s as it is normalised */
+    size_t form_len;
     bool special, lstrip, rstrip, single_word, normalized;
 };
 

@@ -131,7 +131,14 @@ static int add_tracked(struct general_run *x, const struct text *t, struct span3
             from = text_origin(t, piece.from + k.from).from;
             to = text_origin(t, piece.from + k.to - 1).to;
         }
-        if (add_token(x, x->made.v[i], from, to, token ? token->s : "", token ? token->len : 0) < 0)
+        const char *s = token ? token->s : "";
+        size_t n = token ? token->len : 0;
+        if (x->g->t->score && x->made.v[i] == x->g->t->settings.unk &&
+            k.to <= piece.to - piece.from) { /* Unigram's unknown token is what it stands for */
+            s = t->s + piece.from + k.from;
+            n = k.to - k.from;
+        }
+        if (add_token(x, x->made.v[i], from, to, s, n) < 0)
             return -1;
     }
     return 0;

@@ -132,7 +132,7 @@ static int bert_chinese(struct work *w)
         }
         if (!is_chinese(uni_decode(s + p, &len)))
             continue;
-        if (cut(w, p, p) < 0 || text_put(w->out, " ", 1, text_origin_before(w->in, p), w->e) < 0 ||
+        if (cut(w, p, p) < 0 || text_put(w->out, " ", 1, text_origin(w->in, p), w->e) < 0 ||
             cut(w, p + len, p + len) < 0 ||
             text_put(w->out, " ", 1, text_origin(w->in, p), w->e) < 0)
             return -1;

@@ -114,6 +114,19 @@ static int normalised(const struct general *g, struct normalizer_run *run,
     return rc;
 }
 
+/* A token that is sought in the normalised text is decoded as it stands there. */
+static int keep_form(struct tokenizer *t, size_t i, const struct buf *form, struct err *e)
+{
+    struct added_token *a = &t->added.v[i];
+    a->form = a->s;
+    a->form_len = a->len;
+    if (form->len == a->len && memcmp(form->s, a->s, a->len) == 0)
+        return 0;
+    a->form = arena_dup(&t->strings, form->s, form->len, e);
+    a->form_len = form->len;
+    return a->form ? 0 : -1;
+}
+
 /* What is searched for in the text, and what in the normalised text, special ones first as they
  * are the ones that count where two are equal. */
 int index_added_tokens(struct tokenizer *t, struct err *e)
@@ -132,6 +145,11 @@ int index_added_tokens(struct tokenizer *t, struct err *e)
             else
                 rc = a->normalized && t->nfc ? nfc_append(&form, a->s, a->len, e)
                                              : buf_add(&form, a->s, a->len, e);
+            if (rc == 0 && form.len == 0)
+                rc = err_set(e, "added_tokens: the normalizer leaves nothing of '%.*s'",
+                             (int)(a->len < 60 ? a->len : 60), a->s);
+            if (rc == 0 && a->normalized && keep_form(t, i, &form, e) < 0)
+                rc = -1;
             if (rc == 0 && finder_add(a->normalized ? &t->added.normalized : &t->added.raw, form.s,
                                       form.len, (uint32_t)i, e) < 0)
                 rc = -1;

@@ -41,6 +41,48 @@ static int read_string(struct model_reader *r, enum jscan_type type, const char 
     return type == JSCAN_STRING ? jscan_string(r->j, false, out, r->e) : wrong(r, key, "a string");
 }
 
+static double power_of_ten(int64_t n)
+{
+    char s[16];
+    snprintf(s, sizeof s, "1e%d", (int)n);
+    return strtod(s, NULL);
+}
+
+/* A JSON number as the reference reads it: as many of its digits as fit 64 bits, as a double, times
+ * or by a power of ten. It may be the double beside the nearest, and ties of scores hang on that.
+ */
+static double read_score(const char *s, size_t n)
+{
+    uint64_t digits = 0;
+    int64_t exponent = 0;
+    bool negative = n && s[0] == '-', full = false, behind = false;
+    size_t i = negative;
+    for (; i < n && s[i] != 'e' && s[i] != 'E'; i++) {
+        if (s[i] == '.') {
+            behind = true;
+            continue;
+        }
+        const unsigned digit = (unsigned)(s[i] - '0');
+        full = full || digits > (UINT64_MAX - digit) / 10;
+        if (!full)
+            digits = 10 * digits + digit;
+        exponent += (full && !behind) - (!full && behind);
+    }
+    if (i < n) {
+        const bool down = s[i + 1] == '-';
+        int64_t more = 0;
+        for (i += s[i + 1] == '-' || s[i + 1] == '+' ? 2 : 1; i < n && more < 100000; i++)
+            more = 10 * more + (s[i] - '0');
+        exponent += down ? -more : more;
+    }
+    double v = (double)digits;
+    for (; v != 0 && exponent < -308; exponent += 308)
+        v /= 1e308;
+    if (v != 0)
+        v = exponent < 0 ? v / power_of_ten(-exponent) : v * power_of_ten(exponent);
+    return negative ? -v : v;
+}
+
 /* Unigram's: pairs of token and score. */
 static int read_scored(struct model_reader *r)
 {
@@ -57,8 +99,11 @@ static int read_scored(struct model_reader *r)
                             : err_set(r->e, "model.vocab: entry %zu is no token and score", id);
         if (mem_grow(&t->score, &cap, id + 1, sizeof *t->score, r->e) < 0)
             return -1;
-        if (jscan_next(j) != JSCAN_NUMBER || jscan_real(j, &t->score[id]) < 0 ||
-            jscan_next(j) != JSCAN_END)
+        if (jscan_next(j) != JSCAN_NUMBER || jscan_real(j, &t->score[id]) < 0)
+            return j->error ? jscan_err(j, r->e)
+                            : err_set(r->e, "model.vocab: the score of entry %zu is no number", id);
+        t->score[id] = read_score(j->str, j->len);
+        if (jscan_next(j) != JSCAN_END)
             return j->error ? jscan_err(j, r->e)
                             : err_set(r->e, "model.vocab: entry %zu is no token and score", id);
         if (vocab_add(&t->vocab, s, n, (int64_t)id, r->e) < 0)

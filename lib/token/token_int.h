@@ -109,7 +109,8 @@ int read_pre_tokenizer(struct tokenizer *t, struct err *e);
 int read_post_processor(struct tokenizer *t, struct err *e);
 int read_decoder(struct tokenizer *t, struct err *e);
 
-/* An id's token as the file spells it; NULL: none. Once all is read. */
+/* An id's token as decoders get it: as the file spells it, but an added one that is sought in the
+ * normalised text as it stands there; NULL: none. Once all is read. */
 const char *tokenizer_spelled(const struct tokenizer *t, uint32_t id, size_t *n);
 
 /* A scanner before the value. Then the last key's or string's text, unescaped: in place where it

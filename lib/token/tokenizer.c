@@ -136,6 +136,10 @@ static int fill_bytes(struct tokenizer *t, struct err *e)
     for (size_t i = 0; i < t->added.n; i++) {
         const struct added_token *a = &t->added.v[i];
         t->bytes[a->id] = (struct id_bytes){a->s, (uint32_t)a->len, a->special, (uint32_t)i + 1};
+        if (a->normalized) {
+            t->bytes[a->id].s = a->form;
+            t->bytes[a->id].len = (uint32_t)a->form_len;
+        }
     }
     return 0;
 }
@@ -323,10 +327,15 @@ const char *tokenizer_spelled(const struct tokenizer *t, uint32_t id, size_t *n)
 {
     if (id >= t->n_ids)
         return NULL;
-    uint32_t a = t->bytes[id].added;
+    const uint32_t at = t->bytes[id].added;
     const struct token *k = vocab_token(&t->vocab, id);
-    *n = a ? t->added.v[a - 1].len : k ? k->len : 0;
-    return a ? t->added.v[a - 1].s : k ? k->s : NULL;
+    if (!at) {
+        *n = k ? k->len : 0;
+        return k ? k->s : NULL;
+    }
+    const struct added_token *a = &t->added.v[at - 1];
+    *n = a->normalized ? a->form_len : a->len;
+    return a->normalized ? a->form : a->s;
 }
 
 const char *tokenizer_bytes(const struct tokenizer *t, uint32_t id, size_t *n)

@@ -1,0 +1,304 @@
+"""Tokenizers of every kind against the `tokenizers` library: ids, offsets and decoding.
+
+    python3 tests/long/compare_tokenizers.py kinds [SEED [ROUNDS]]   small ones made on the spot
+    python3 tests/long/compare_tokenizers.py files CORPUS... -- TOKENIZER.json.gz...
+
+Prints TAP. The programs are sought in PATH, and files are written into the directory it runs in.
+"""
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import processors, trainers
+
+n_tests = n_failed = 0
+
+
+def ok(good, name, *why):
+    global n_tests, n_failed
+    n_tests += 1
+    n_failed += not good
+    print("%sok %d - %s" % ("" if good else "not ", n_tests, name))
+    for w in () if good else why:
+        print("#", repr(w)[:400])
+    sys.stdout.flush()
+
+
+def run(*argv):
+    p = subprocess.run(argv, capture_output=True)
+    if p.returncode:
+        raise RuntimeError("%s: %s" % (" ".join(argv[:3]), p.stderr.decode().strip()))
+    return p.stdout.decode()
+
+
+def decode(tok, ids):
+    try:
+        return tok.decode(ids, skip_special_tokens=False)
+    except BaseException as e:
+        if isinstance(e, KeyboardInterrupt):
+            raise
+        return None
+
+
+def around(a, b):
+    k = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    return a[max(0, k - 10):k + 20], b[max(0, k - 10):k + 20]
+
+
+def compare(name, tok, texts, offsets=True):
+    """tok is the library's; the file that it saves is what both read."""
+    tok.save("tok.json", pretty=False)
+    tok = Tokenizer.from_file("tok.json")
+    tok.no_truncation()
+    tok.no_padding()
+    want, kept = [], []
+    for text in texts:
+        try:
+            want.append(tok.encode(text, add_special_tokens=False))
+            kept.append(text)
+        except BaseException as e:  # a panic of the library is no Exception
+            if isinstance(e, KeyboardInterrupt):
+                raise
+    with open("in.jsonl", "w") as f:
+        for text in kept:
+            f.write(json.dumps({"text": text}) + "\n")
+    if not kept:
+        ok(False, name + ": the library encodes none of the texts")
+        return
+    try:
+        out = run("tokenize", "-q", "-t", "tok.json", "--text-ids", "in.jsonl").split("\n")
+        got = [[int(x) for x in line.split()] for line in out[:-1]]
+        bad = [i for i, w in enumerate(want) if w.ids != got[i]]
+        ok(not bad, name + ": ids", *[(kept[i], want[i].ids, got[i], want[i].tokens)
+                                      for i in bad[:2]])
+        if offsets:
+            out = run("tokenize", "-q", "-t", "tok.json", "--text-ids", "--offsets",
+                      "in.jsonl").split("\n")
+            got = [[tuple(int(x) for x in k.replace("-", ":").split(":")) for k in line.split()]
+                   for line in out[:-1]]
+            same = [[(i,) + o for i, o in zip(w.ids, w.offsets)] for w in want]
+            bad = [i for i, w in enumerate(same) if w != got[i]]
+            ok(not bad, name + ": offsets", *[(kept[i], [(a, b) for a, b in zip(same[i], got[i])
+                                                         if a != b][:5]) for i in bad[:2]])
+        run("tokenize", "-q", "-t", "tok.json", "-o", "x.tok", "in.jsonl")
+        got = [json.loads(x)["text"] for x in
+               run("detokenize", "-q", "--jsonl", "x.tok").split("\n")[:-1]]
+        same = [decode(tok, w.ids) for w in want]
+        bad = [i for i, w in enumerate(same) if w not in (got[i], None)]
+        ok(not bad, name + ": decoding", *[around(same[i], got[i]) + (want[i].tokens,)
+                                           for i in sorted(bad, key=lambda i: len(kept[i]))[:2]])
+    except RuntimeError as e:
+        ok(False, name, str(e))
+
+
+# ---- texts
+
+WORDS = """the mill The MILL miller's grinds water's they'll don't do not it 's ve re I'm 1234 56 7 3.14
+a aa aaa ab b é É ÉTÉ naïve Straße ſ K İ ı ǅ Σίσυφος ΟΔΟΣ привет Ёж мир 中文 的 汉字 日本語 カタカナ
+ｶﾞ ひらがな 한국어 각 각 ㈱ ﬁ ﬀ ① ² ½ Ⅳ ٣ ४ สวัสดี नमस्ते שלום مرحبا 🌾 👩‍👩‍👧 🇩🇪 ☃ ☃️ <s> </s> <unk> [UNK]
+[SEP] <0x0A> ## ▁ ▁the Ġthe </w> `` '' -- ... . , ! ? ; : ( ) [ ] { } < > / \\ | @ # $ % ^ & * _ + = ~ " '""".split()
+ODD = [" ", "  ", "   ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u2028", "\u200b", "\u200d", "\ufeff",
+       "\x00", "\x01", "\x7f", "\x85", "\xad", "\ufffd", "e\u0301", "\u0301", "a\u0323\u0307",
+       "q\u0307\u0323", "\u1100\u1161\u11a8", "\u0344", "\u212b", "\u2126", "\u1e9b\u0323",
+       "\ufdfa", "\u0600", "\u0d4e", "\u0915\u094d\u0937", "\u20d0", "\U0001d15e", "\U00020000",
+       "\U0002f800", "\ua7f2", "\U00016ea0", "\U000e0001", "\U0010ffff", "\u0378", "\u2581"]
+
+
+def make_text(r):
+    out = []
+    for _ in range(r.choice((0, 1, 2, 5, 20, 60))):
+        k = r.random()
+        if k < 0.55:
+            out.append(r.choice(WORDS))
+        elif k < 0.8:
+            out.append(r.choice(ODD))
+        elif k < 0.97:
+            out.append(chr(r.choice((r.randrange(0x20, 0x7f), r.randrange(0xa0, 0x2000),
+                                     r.randrange(0x2000, 0xd800), r.randrange(0xe000, 0x11000),
+                                     r.randrange(0x1d000, 0x20000)))))
+        else:
+            out.append(r.choice("aAé中 ") * r.randrange(1, 300))
+        if r.random() < 0.5:
+            out.append(" ")
+    return "".join(out)
+
+
+def make_texts(r, n):
+    return [make_text(r) for _ in range(n)]
+
+
+# ---- single components
+
+def random_normalizer(r):
+    N = normalizers
+    return r.choice([
+        N.NFC, N.NFD, N.NFKC, N.NFKD, N.Lowercase, N.StripAccents, N.Nmt, N.ByteLevel,
+        lambda: N.Strip(left=r.random() < .5, right=r.random() < .5),
+        lambda: N.BertNormalizer(r.random() < .5, r.random() < .5, r.choice([None, True, False]),
+                                 r.random() < .5),
+        lambda: N.Prepend(r.choice(["\u2581", " ", "ab", "中"])),
+        lambda: N.Replace(r.choice([" ", "a", "the", "\u0301"]), r.choice(["\u2581", "", "xy"])),
+        lambda: N.Replace(Regex(r.choice([r"\s+", r" {2,}", r"[\n\r]+", r"\p{L}(?=\d)", "^",
+                                          r"(a)(b)?"])), r.choice([" ", "", "中"])),
+    ])()
+
+
+def random_pre(r):
+    P = pre_tokenizers
+    behavior = r.choice(["removed", "isolated", "merged_with_previous", "merged_with_next",
+                         "contiguous"])
+    return r.choice([
+        P.Whitespace, P.WhitespaceSplit, P.BertPreTokenizer,
+        lambda: P.ByteLevel(add_prefix_space=r.random() < .5, use_regex=r.random() < .5),
+        lambda: P.Split(r.choice([" ", "a", "the", "\u2581"]), behavior, r.random() < .3),
+        lambda: P.Split(Regex(r.choice([r"\s+", r"\w+|[^\w\s]+", r"\p{N}", r"[a-c]+", r"(?=b)",
+                                        r"\d{1,3}(?=(?:\d{3})*\b)", r".{1,3}"])),
+                        behavior, r.random() < .3),
+        lambda: P.Metaspace(r.choice("\u2581_"), r.choice(["always", "never", "first"]),
+                            r.random() < .7),
+        lambda: P.Digits(r.random() < .5),
+        lambda: P.Punctuation(behavior),
+        lambda: P.CharDelimiterSplit(r.choice(" a中")),
+        lambda: P.FixedLength(r.randrange(1, 9)),
+    ])()
+
+
+def random_decoder(r):
+    D = decoders
+    return r.choice([
+        D.ByteLevel, D.ByteFallback, D.Fuse,
+        lambda: D.WordPiece(r.choice(["##", "@@", ""]), r.random() < .5),
+        lambda: D.Metaspace(r.choice("\u2581_"), r.choice(["always", "never", "first"])),
+        lambda: D.BPEDecoder(r.choice(["</w>", "e"])),
+        lambda: D.Strip(r.choice(" a"), r.randrange(3), r.randrange(3)),
+        lambda: D.Replace(r.choice(["\u2581", "a", "</w>"]), r.choice([" ", ""])),
+        lambda: D.Replace(Regex(r"\s+"), " "),
+    ])()
+
+
+def sequence(r, one, of, at_most):
+    n = r.randrange(at_most + 1)
+    return None if n == 0 else one(r) if n == 1 else of([one(r) for _ in range(n)])
+
+
+def random_post(r):
+    return r.choice([None, processors.ByteLevel(trim_offsets=r.random() < .7,
+                                                add_prefix_space=r.random() < .5),
+                     processors.RobertaProcessing(("</s>", 2), ("<s>", 1), r.random() < .5,
+                                                  r.random() < .5)])
+
+
+def pieces_of(r, texts, n):
+    """Substrings of the texts, every one of their characters among them."""
+    out = {c: None for c in sorted(set("".join(texts))) if r.random() < .9}
+    for _ in range(n):
+        t = r.choice(texts)
+        if t:
+            i = r.randrange(len(t))
+            out[t[i:i + r.randrange(2, 8)]] = None
+    return list(out)
+
+
+BYTES = ["<0x%02X>" % b for b in range(256)]
+
+
+def random_model(r, tok, texts):
+    """A model over what the normalizer and the pre-tokenizer make of the texts."""
+    seen = []
+    for t in texts:
+        n = tok.normalizer.normalize_str(t) if tok.normalizer else t
+        seen += [p for p, _ in tok.pre_tokenizer.pre_tokenize_str(n)] if tok.pre_tokenizer else [n]
+    seen = [s for s in seen if s] or ["a"]
+    kind = r.choice(["bpe", "wordpiece", "unigram", "wordlevel"])
+    extra = ["<unk>", "<s>", "</s>"] + (BYTES if r.random() < .5 else [])
+    if kind == "wordlevel":
+        vocab = {s: i for i, s in enumerate(dict.fromkeys(extra + seen[::2]))}
+        return models.WordLevel(vocab, "<unk>")
+    if kind == "wordpiece":
+        prefix = r.choice(["##", "", "@"])
+        v = extra + [s for p in pieces_of(r, seen, 300) for s in (p, prefix + p)]
+        return models.WordPiece({s: i for i, s in enumerate(dict.fromkeys(v))}, unk_token="<unk>",
+                                continuing_subword_prefix=prefix,
+                                max_input_chars_per_word=r.choice([5, 100]))
+    if kind == "unigram":  # ties abound
+        v = extra + pieces_of(r, seen, 300)
+        scores = [(s, r.choice([-r.random() * 12, -float(r.randrange(12))]))
+                  for s in dict.fromkeys(v)]
+        return models.Unigram(scores, 0, r.random() < .5)
+    prefix, suffix = r.choice([("", ""), ("", ""), ("", "</w>"), ("##", ""), ("##", "</w>")])
+    trainer = trainers.BpeTrainer(
+        vocab_size=r.choice([60, 300, 700]), show_progress=False, special_tokens=extra,
+        limit_alphabet=r.choice([40, 1000]),
+        **{k: v for k, v in (("continuing_subword_prefix", prefix),
+                             ("end_of_word_suffix", suffix)) if v})
+    t = Tokenizer(models.BPE(unk_token="<unk>"))
+    t.normalizer = tok.normalizer
+    if tok.pre_tokenizer:
+        t.pre_tokenizer = tok.pre_tokenizer
+    t.train_from_iterator(texts, trainer)
+    j = json.loads(t.to_str())["model"]
+    merges = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in j["merges"]]
+    more = {k: v for k, v in (("continuing_subword_prefix", prefix),
+                              ("end_of_word_suffix", suffix),
+                              ("unk_token", r.choice(["", "<unk>", "<unk>"]))) if v}
+    return models.BPE(j["vocab"], merges, fuse_unk=r.random() < .5,
+                      byte_fallback=r.random() < .5, ignore_merges=r.random() < .3, **more)
+
+
+def add_tokens(r, tok):
+    for _ in range(r.randrange(5)):
+        s = r.choice(["<s>", "</s>", "the", "a", " mill", "中", "É", "[SEP]", "  ", "<x>", "\n"])
+        if tok.normalizer and not tok.normalizer.normalize_str(s):
+            continue  # refused
+        tok.add_tokens([AddedToken(
+            s,
+            single_word=r.random() < .3, lstrip=r.random() < .3, rstrip=r.random() < .3,
+            normalized=r.random() < .5, special=r.random() < .3)])
+
+
+def random_kind(r, k):
+    texts = make_texts(r, 60)
+    tok = Tokenizer(models.WordLevel({"a": 0}, "a"))
+    n = sequence(r, random_normalizer, normalizers.Sequence, 3)
+    p = sequence(r, random_pre, pre_tokenizers.Sequence, 3)
+    if n:
+        tok.normalizer = n
+    if p:
+        tok.pre_tokenizer = p
+    tok.model = random_model(r, tok, texts)
+    d = sequence(r, random_decoder, decoders.Sequence, 3)
+    if d:
+        tok.decoder = d
+    q = random_post(r)
+    if q:
+        tok.post_processor = q
+    add_tokens(r, tok)
+    j = json.loads(tok.to_str())
+    names = [j["model"]["type"]] + [str(j[x] and ([y["type"] for s in j[x].values()
+                                                   if isinstance(s, list) for y in s
+                                                   if isinstance(y, dict)] or j[x]["type"]))
+                                    for x in ("normalizer", "pre_tokenizer", "decoder")]
+    compare("random %d %s" % (k, " ".join(names)), tok, texts + make_texts(r, 60))
+
+
+def main():
+    if sys.argv[1] == "kinds":
+        seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+        rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 100
+        for k in range(rounds):
+            try:
+                random_kind(random.Random(1000 * seed + k), 1000 * seed + k)
+            except BaseException as e:
+                if isinstance(e, KeyboardInterrupt):
+                    raise
+                print("# the library fails at %d: %s" % (1000 * seed + k, e))
+    print("1..%d" % n_tests)
+    return n_failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
