@@ -129,6 +129,8 @@ void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t
                const uint32_t *ids, size_t n_ids)
 {
     struct cache_cell *cell = cache_find(c, k, s, n);
+    if (POOL_WORDS - c->pool_used < CACHE_LONGEST + n_ids) /* it must not stay without ids */
+        return;
     if (cache_take(c, cell, k, s, n))
         cache_fill(c, cell, ids, n_ids);
 }
