@@ -6,11 +6,20 @@
 #include "base/sys.h"
 
 /* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results. */
-enum { FIRST_CELLS = 1 << 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
+enum { FIRST_BITS = 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
+
+#define ALL UINT64_MAX
+const uint64_t cache_keep[CACHE_INLINE + 1][2] = {
+    {0, 0},           {ALL >> 56, 0},   {ALL >> 48, 0},   {ALL >> 40, 0},
+    {ALL >> 32, 0},   {ALL >> 24, 0},   {ALL >> 16, 0},   {ALL >> 8, 0},
+    {ALL, 0},         {ALL, ALL >> 56}, {ALL, ALL >> 48}, {ALL, ALL >> 40},
+    {ALL, ALL >> 32}, {ALL, ALL >> 24}, {ALL, ALL >> 16}, {ALL, ALL >> 8},
+};
 
 int cache_init(struct cache *c, struct err *e)
 {
-    *c = (struct cache){.n_cells = FIRST_CELLS, .pool_used = 1};
+    *c = (struct cache){
+        .n_cells = (size_t)1 << FIRST_BITS, .shift = 64 - FIRST_BITS, .pool_used = 1};
     c->cells = sys_pages(c->n_cells * sizeof *c->cells, e);
     c->pool = sys_pages(POOL_WORDS * sizeof *c->pool, e);
     return c->cells && c->pool ? 0 : -1;
@@ -45,7 +54,7 @@ static int grow(struct cache *c, struct err *e)
     for (size_t i = 0; i < c->n_cells; i++) {
         if (c->cells[i].k1 == 0)
             continue;
-        size_t k = hash_of(&c->cells[i]) & (n - 1);
+        size_t k = hash_of(&c->cells[i]) >> (c->shift - 2);
         while (cells[k].k1)
             k = (k + 1) & (n - 1);
         cells[k] = c->cells[i];
@@ -53,6 +62,7 @@ static int grow(struct cache *c, struct err *e)
     sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
     c->cells = cells;
     c->n_cells = n;
+    c->shift -= 2;
     return 0;
 }
 

@@ -42,6 +42,7 @@ struct cache_key {
 struct cache {
     struct cache_cell *cells;
     size_t n_cells, used;
+    int shift;      /* 64 - log2(n_cells) */
     uint32_t *pool; /* words */
     size_t pool_used;
 };
@@ -62,11 +63,14 @@ void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t
 void cache_long_key(struct cache_key *k, const char *s, size_t n);
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);
 
+/* Its top bits choose the cell. */
 static ALWAYS_INLINE uint64_t cache_mix(uint64_t a, uint64_t b)
 {
-    uint64_t h = (a ^ b * UINT64_C(0x9fb21c651e98df25)) * UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ h >> 32;
+    return (a ^ b * UINT64_C(0x9fb21c651e98df25)) * UINT64_C(0x9e3779b97f4a7c15);
 }
+
+/* The bytes of a piece in the two words that it is loaded with. */
+extern const uint64_t cache_keep[CACHE_INLINE + 1][2];
 
 /* The key of a piece of 1 to CACHE_LONGEST bytes, with 16 readable bytes from its beginning. */
 static ALWAYS_INLINE void cache_key(struct cache_key *k, const char *s, size_t n)
@@ -75,28 +79,21 @@ static ALWAYS_INLINE void cache_key(struct cache_key *k, const char *s, size_t n
         cache_long_key(k, s, n);
         return;
     }
-    uint64_t a = le64_get((const unsigned char *)s), b = le64_get((const unsigned char *)s + 8);
-    if (n < 8) {
-        a &= (UINT64_C(1) << 8 * n) - 1;
-        b = 0;
-    } else {
-        b &= (UINT64_C(1) << 8 * (n - 8)) - 1;
-    }
-    k->k0 = a;
-    k->k1 = b | (uint64_t)n << 56;
+    k->k0 = le64_get((const unsigned char *)s) & cache_keep[n][0];
+    k->k1 = (le64_get((const unsigned char *)s + 8) & cache_keep[n][1]) | (uint64_t)n << 56;
     k->hash = cache_mix(k->k0, k->k1);
 }
 
 static ALWAYS_INLINE void cache_prefetch(const struct cache *c, const struct cache_key *k)
 {
-    PREFETCH(&c->cells[k->hash & (c->n_cells - 1)]);
+    PREFETCH(&c->cells[k->hash >> c->shift]);
 }
 
 /* The piece's cell, or the empty one where it would go. */
 static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const struct cache_key *k,
                                                    const char *s, size_t n)
 {
-    for (size_t i = k->hash;; i++) {
+    for (size_t i = k->hash >> c->shift;; i++) {
         struct cache_cell *cell = &c->cells[i & (c->n_cells - 1)];
         if (cell->k1 == 0)
             return cell;

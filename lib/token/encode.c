@@ -135,6 +135,25 @@ static NO_INLINE int run_jobs(struct encoder *x, struct err *e)
     return 0;
 }
 
+/* The ids of a cell that is neither empty nor waits; there is room for CACHE_IDS, and still is for
+ * n_more parts afterwards. */
+static ALWAYS_INLINE int put_cell(struct encoder *x, const struct cache_cell *cell, size_t n_more,
+                                  struct ids *out, struct err *e)
+{
+    uint32_t n = cell->id[0] >> CACHE_COUNT_AT, *v = out->v + out->n;
+    if (LIKELY(n <= CACHE_IDS)) {
+        memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
+        v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
+        out->n += n;
+        return 0;
+    }
+    if (ids_reserve(out, cell->id[2] + CACHE_IDS * n_more, e) < 0)
+        return -1;
+    memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
+    out->n += cell->id[2];
+    return 0;
+}
+
 /* The ids of all parts that wait, in their order. */
 static int put_parts(struct encoder *x, struct ids *out, struct err *e)
 {
@@ -143,26 +162,15 @@ static int put_parts(struct encoder *x, struct ids *out, struct err *e)
         return -1;
     for (size_t i = 0; i < x->n_cells; i++) {
         const struct cache_cell *cell = x->cell[i];
-        uint32_t n = cell->id[0] >> CACHE_COUNT_AT;
-        if (LIKELY(n <= CACHE_IDS)) {
-            uint32_t *v = out->v + out->n;
-            memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
-            v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
-            out->n += n;
+        if (LIKELY(cell->id[0] >> CACHE_COUNT_AT != CACHE_NONE)) {
+            if (put_cell(x, cell, x->n_cells - i, out, e) < 0)
+                return -1;
             continue;
         }
-        if (n == CACHE_POOLED) {
-            if (ids_reserve(out, cell->id[2], e) < 0)
-                return -1;
-            memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
-            out->n += cell->id[2];
-        } else {
-            while (text->at != i)
-                text++;
-            if (ask(x, text->s, text->n, out, e) < 0)
-                return -1;
-        }
-        if (ids_reserve(out, CACHE_IDS * (x->n_cells - i), e) < 0)
+        while (text->at != i)
+            text++;
+        if (ask(x, text->s, text->n, out, e) < 0 ||
+            ids_reserve(out, CACHE_IDS * (x->n_cells - i), e) < 0)
             return -1;
     }
     x->n_cells = x->n_jobs = x->n_texts = 0;
@@ -202,16 +210,30 @@ static int add_parts(struct encoder *x, const char *s, size_t from, size_t k, st
         cache_prefetch(&x->cache, &x->key[i]);
     }
     from = first;
-    for (size_t i = 0; i < k; from = x->ends[i++]) {
-        size_t n = x->ends[i] - from, at = x->n_cells + i;
+    size_t i = 0;
+    if (x->n_cells == 0) { /* nothing waits: ids go out at once until something has to */
+        if (ids_reserve(out, CACHE_IDS * k, e) < 0)
+            return -1;
+        for (; i < k; from = x->ends[i++]) {
+            size_t n = x->ends[i] - from;
+            if (UNLIKELY(n > CACHE_LONGEST))
+                break;
+            const struct cache_cell *cell = cache_find(&x->cache, &x->key[i], s + from, n);
+            if (UNLIKELY(!cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
+                break;
+            if (put_cell(x, cell, k - i, out, e) < 0)
+                return -1;
+        }
+    }
+    for (; i < k; from = x->ends[i++]) {
+        size_t n = x->ends[i] - from;
         struct cache_cell *cell = NULL;
         if (LIKELY(n <= CACHE_LONGEST))
             cell = cache_find(&x->cache, &x->key[i], s + from, n);
         if (UNLIKELY(!cell || !cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
-            cell = new_part(x, at, cell, &x->key[i], s + from, n);
-        x->cell[at] = cell;
+            cell = new_part(x, x->n_cells, cell, &x->key[i], s + from, n);
+        x->cell[x->n_cells++] = cell;
     }
-    x->n_cells += k;
     return 0;
 }
 
