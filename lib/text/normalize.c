@@ -1,44 +1,75 @@
 /* Normalisation form C: see normalize.h. */
 #include "text/normalize.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/cpu.h"
 #include "base/le.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/normalize_int.h"
 #include "text/unicode.h"
 
-/* From p, where a character begins, to the first one with UNI_NFC. *base: where the character
- * before that begins, if it can take part in a composition; else the same place. */
-static size_t next_stretch(const unsigned char *s, size_t p, size_t n, size_t *base)
+size_t nfc_skip_portable(const unsigned char *s, size_t p, size_t n)
 {
-    size_t last = p;
     while (p < n) {
         if (n - p >= 8 && !(le64_get(s + p) & UINT64_C(0x8080808080808080))) {
-            last = p + 7;
             p += 8;
             continue;
         }
-        unsigned len, props = 0;
-        if (s[p] < 0xcc) { /* nothing below U+0300 */
-            len = s[p] < 0x80 ? 1 : 2;
-        } else if (s[p] >= 0xe4 && s[p] <= 0xe9) { /* U+4000 to U+9FFF */
-            len = 3;
-        } else {
-            props = uni_props(uni_decode(s + p, &len));
-            if (props & UNI_NFC) {
-                *base = last;
-                return p;
-            }
+        if (s[p] < 0xc0) { /* ASCII, or the rest of a character */
+            p++;
+            continue;
         }
-        last = props & UNI_NEWER ? p + len : p;
+        unsigned len;
+        if (s[p] < 0xcc) /* nothing below U+0300 */
+            len = 2;
+        else if (s[p] >= 0xe4 && s[p] <= 0xe9) /* U+4000 to U+9FFF */
+            len = 3;
+        else if (uni_props(uni_decode(s + p, &len)) & UNI_NFC)
+            return p;
         p += len;
     }
-    *base = n;
     return n;
+}
+
+typedef size_t skip_fn(const unsigned char *s, size_t p, size_t n);
+static skip_fn skip_first;
+static skip_fn *_Atomic skip = skip_first;
+
+/* Chooses for this processor, once. */
+static size_t skip_first(const unsigned char *s, size_t p, size_t n)
+{
+    skip_fn *chosen = nfc_skip_portable;
+#if defined(__x86_64__)
+    enum isa isa;
+    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        chosen = isa == ISA_AVX2 ? nfc_skip_avx2 : nfc_skip_avx512;
+#endif
+    atomic_store(&skip, chosen);
+    return chosen(s, p, n);
+}
+
+/* From p, where a character begins, to the first one with UNI_NFC. *base: where the character
+ * before that begins, if there is one behind p and it can take part in a composition; else the same
+ * place. */
+static size_t next_stretch(const unsigned char *s, size_t p, size_t n, size_t *base)
+{
+    size_t marked = atomic_load_explicit(&skip, memory_order_relaxed)(s, p, n), last = marked;
+    unsigned len;
+    *base = marked;
+    if (marked == n || marked == p)
+        return marked;
+    do
+        last--;
+    while ((s[last] & 0xc0) == 0x80);
+    if (!(uni_props(uni_decode(s + last, &len)) & UNI_NEWER))
+        *base = last;
+    return marked;
 }
 
 size_t nfc_check(const char *s, size_t n)

@@ -109,7 +109,9 @@ bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key
     if (c->used >= c->n_cells - c->n_cells / 4)
         return false;
     if (n > CACHE_INLINE) {
-        if (!take(c, 1 + (n + 3) / 4, &at))
+        /* what is long seldom comes again: it must not fill the pool */
+        if ((n > 8 * CACHE_INLINE && c->pool_used > POOL_WORDS / 4) ||
+            !take(c, 1 + (n + 3) / 4, &at))
             return false;
         c->pool[at] = (uint32_t)n;
         memcpy(c->pool + at + 1, s, n);

@@ -19,12 +19,12 @@
 #include "quern/err.h"
 
 enum {
-    CACHE_INLINE = 15,   /* bytes of a piece that a cell holds */
-    CACHE_LONGEST = 128, /* longer pieces are not kept */
-    CACHE_IDS = 4,       /* ids that a cell holds */
-    CACHE_POOLED = 15,   /* as a number of ids: id[1] is their place in the pool, id[2] how many */
-    CACHE_NONE = 14,     /* as a number of ids: the model is to be asked each time */
-    CACHE_COUNT_AT = 28, /* bit of id[0] where their number stands */
+    CACHE_INLINE = 15,    /* bytes of a piece that a cell holds */
+    CACHE_LONGEST = 1024, /* longer pieces are not kept */
+    CACHE_IDS = 4,        /* ids that a cell holds */
+    CACHE_POOLED = 15,    /* as a number of ids: id[1] is their place in the pool, id[2] how many */
+    CACHE_NONE = 14,      /* as a number of ids: the model is to be asked each time */
+    CACHE_COUNT_AT = 28,  /* bit of id[0] where their number stands */
 };
 
 struct cache_cell {

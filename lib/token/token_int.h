@@ -73,7 +73,7 @@ struct tokenizer {
     bool nfc;
     bool prefix_space; /* a space goes before a text that does not begin with one */
     struct split *split;
-    struct general *general; /* NULL: byte-level BPE, which runs over bytes */
+    struct general *general;     /* NULL: byte-level BPE, which runs over bytes */
     struct junctions *junctions; /* of byte-level BPE, else NULL */
     struct added added;
     int64_t next_id;          /* of an added token that the vocabulary lacks */
