@@ -1,6 +1,7 @@
 /* A team of threads over one OpenMP region; see team.h. */
 #include <omp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include "base/bug.h"
 #include "base/compiler.h"
@@ -94,4 +95,13 @@ void team_touch(struct worker *w, void *pages, size_t n_bytes)
             ((volatile char *)pages)[at] = 0;
     }
     team_barrier(w);
+}
+
+void team_await(const atomic_int *count, int n)
+{
+    for (int turn = 0; atomic_load_explicit(count, memory_order_acquire) < n; turn++)
+        if (turn < SPIN)
+            CPU_RELAX();
+        else
+            sched_yield();
 }

@@ -15,6 +15,7 @@
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ struct worker {
 };
 void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg);
 void team_barrier(struct worker *w);
+/* Waits until *count is at least n, which a tile claimed before the caller's will make it. */
+void team_await(const atomic_int *count, int n);
 /* The next unclaimed tile of n since the last barrier. */
 bool team_next(struct worker *w, int64_t n, int64_t *i);
 /* Faults in fresh pages of sys_pages(), which is dear, by the whole team at once. Collective; ends

@@ -1,23 +1,32 @@
 /*
- * Attention within one head, compiled once per instruction set; attn_int.h has the contracts.
+ * Attention within one head in f32, compiled once per instruction set; attn_int.h has the
+ * contracts.
  *
  *     packing     rows and transposed blocks
- *     stage       scores to what the softmax sees, and what the mask leaves of it
- *     forward     a block of queries over the keys, running maximum and sum
- *     backward    a head, blocks of keys by blocks of queries
+ *     forward     a block of queries over the keys
+ *     backward    a block of keys by blocks of queries
+ *
+ * Packed blocks: the store's keys are [hd][BLOCK], its values [BLOCK][hp]; for backward queries are
+ * [BLOCK][hp], likewise gradients, then log-sum-exps and deltas; keys [BLOCK][hp], keys and values
+ * transposed.
  */
 #ifndef ATTN_IMPL_INT_H
 #define ATTN_IMPL_INT_H
 
-#include <float.h>
-#include <math.h>
-#include <string.h>
-#include "kern/attn_int.h"
+#include "kern/attn_soft_impl_int.h"
 #include "kern/mm_impl_int.h"
 
-#define BLOCK      ATTN_BLOCK
-#define BLOCK_VECS (BLOCK / VL)
-#define LANES      ((1u << VL) - 1)
+static struct attn_sizes sizes(const struct attn *a)
+{
+    size_t hd = (size_t)a->head_dim, hp = attn_hp(a);
+    return (struct attn_sizes){
+        .store = BLOCK * (hd + hp),
+        .q = BLOCK * (2 * hp + 2),
+        .k = BLOCK * (2 * hd + hp),
+        .forward_tmp = BLOCK * (BLOCK + 2 * hp + VL) + running_floats(),
+        .backward_tmp = 2 * BLOCK * BLOCK,
+    };
+}
 
 /* ---- packing */
 
@@ -51,60 +60,38 @@ static void transpose(float *to, int col, const float *x, size_t ldx, int n, int
         });
 }
 
-static void delta(float *to, size_t ldd, const float *a, size_t lda, const float *b, size_t ldb,
-                  int n, int hd)
+static void put(const struct attn *a, float *to, int at, const float *k, size_t ldk, const float *v,
+                size_t ldv, int n)
 {
-    for (int r = 0; r < n; r++)
-        to[(size_t)r * ldd] = row_dot(a + (size_t)r * lda, b + (size_t)r * ldb, (size_t)hd);
+    int hd = a->head_dim;
+    bool round = a->dtype == GEMM_BF16;
+    transpose(to, at, k, ldk, n, hd, round);
+    pack(to + hd * BLOCK + (size_t)at * attn_hp(a), v, ldv, n, hd, round);
 }
 
-static void unpack(float *to, size_t ldto, const float *from, size_t hp, int heads, size_t apart,
-                   int n, int hd)
+static void pack_q(const struct attn *a, float *to, const struct attn_pack_q *p)
 {
-    for (int r = 0; r < n; r++, to += ldto, from += hp)
-        EACH((size_t)hd, {
-            vf sum = v_ld(from + i, m);
-            for (int g = 1; g < heads; g++)
-                sum = v_add(sum, v_ld(from + (size_t)g * apart + i, m));
-            v_st(to + i, sum, m);
-        });
+    bool round = a->dtype == GEMM_BF16;
+    size_t rows = BLOCK * attn_hp(a);
+    pack(to, p->q, p->ldq, p->n, a->head_dim, round);
+    pack(to + rows, p->d_o, p->ldd_o, p->n, a->head_dim, round);
+    pack_rows_of(a, to + 2 * rows, p);
 }
 
-/* ---- stage */
-
-static ALWAYS_INLINE vm lane_mask(uint64_t bits, int j)
+static void pack_k(const struct attn *a, float *to, const float *k, size_t ldk, const float *v,
+                   size_t ldv, int n)
 {
-    return vm_from_bits((uint32_t)(bits >> (j * VL)) & LANES);
+    int hd = a->head_dim;
+    bool round = a->dtype == GEMM_BF16;
+    float *kt = to + BLOCK * attn_hp(a);
+    pack(to, k, ldk, n, hd, round);
+    transpose(kt, 0, k, ldk, n, hd, round);
+    transpose(kt + BLOCK * hd, 0, v, ldv, n, hd, round);
 }
 
-/* Scale, soft cap; the place of biases. tanh is what the gradient of the cap needs. */
-static ALWAYS_INLINE vf stage(const struct attn *a, vf s, vf *tanh)
+static void unpack_q(const struct attn *a, float *to, size_t ldto, const float *from, int n)
 {
-    s = v_mul(s, v_set(a->scale));
-    if (a->softcap > 0) {
-        *tanh = v_tanh(v_mul(s, v_set(1 / a->softcap)));
-        s = v_mul(v_set(a->softcap), *tanh);
-    }
-    return s;
-}
-
-/* Which keys of the block each of n queries sees; the count of keys up to the last one seen. */
-static void block_mask(const struct mask *mask, int pos, int n, int k0, int n_key, uint64_t *bits,
-                       int *len)
-{
-    uint64_t valid = n_key - k0 >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (n_key - k0)) - 1;
-    for (int r = 0; r < n; r++) {
-        bits[r] = mask_bits(mask, pos + r, k0) & valid;
-        len[r] = bits[r] ? 64 - CLZ64(bits[r]) : 0;
-    }
-}
-
-static ALWAYS_INLINE int most(const int *v, int n)
-{
-    int top = 0;
-    for (int i = 0; i < n; i++)
-        top = v[i] > top ? v[i] : top;
-    return top;
+    unpack(to, ldto, from, attn_hp(a), 1, 0, n, a->head_dim);
 }
 
 /* s[n, BLOCK] = a[n, hd] · bt[hd, BLOCK] as far as the keys up to len are needed */
@@ -121,68 +108,16 @@ static void scores(float *s, const float *a, size_t lda, const float *bt, int n,
 
 /* ---- forward */
 
-struct running {
-    float *max, *sum, *alpha; /* of each row; alpha: what its earlier sums are multiplied by */
-};
-
-/* Scores as the softmax sees them, -inf where hidden; the new maxima of the rows go to run->alpha.
- */
-static void stage_rows(const struct attn *a, float *s, const uint64_t *bits, struct running *run,
-                       int n)
-{
-    const vf low = v_set(-INFINITY);
-    for (int r = 0; r < n; r++, s += BLOCK) {
-        vf v[BLOCK_VECS], unused, top = v_set(run->max[r]);
-        for (int j = 0; j < BLOCK_VECS; j++) {
-            v[j] = v_select(lane_mask(bits[r], j), stage(a, v_load(s + j * VL), &unused), low);
-            v_store(s + j * VL, v[j]);
-            top = v_max(v[j], top);
-        }
-        run->alpha[r] = v_hmax(top);
-    }
-}
-
-/* A row that has seen no key yet has maximum -inf: it is taken from 0, so that no NaN arises. */
-static ALWAYS_INLINE vf base_of(vf max)
-{
-    return v_select(v_lt(max, v_set(-FLT_MAX)), v_set(0), max);
-}
-
-/* Staged scores to exp(s - max), zero where hidden, with the running maximum and sum. */
-static void softmax_rows(float *s, struct running *run, int n)
-{
-    for (int r = 0; r < BLOCK; r += VL) {
-        vf max = v_load(run->alpha + r), old = v_load(run->max + r);
-        v_store(run->max + r, max);
-        v_store(run->alpha + r, v_exp(v_sub(old, base_of(max))));
-    }
-    for (int r = 0; r < n; r++, s += BLOCK) {
-        const vf base = base_of(v_set(run->max[r]));
-        vf sum = v_set(0);
-        for (int j = 0; j < BLOCK_VECS; j++) {
-            vf e = v_exp(v_sub(v_load(s + j * VL), base));
-            v_store(s + j * VL, e);
-            sum = v_add(sum, e);
-        }
-        run->sum[r] = run->sum[r] * run->alpha[r] + v_sum(sum);
-    }
-}
-
 /* What is multiplied with the values: dropped out, rounded. */
-static void finish_row(const struct attn *a, float *p, uint64_t keep)
+static ALWAYS_INLINE vf finish(const struct attn *a, vf p, uint64_t keep, int j)
 {
-    for (int j = 0; j < BLOCK_VECS; j++) {
-        vf v = v_load(p + j * VL);
-        if (a->dropout)
-            v = v_select(lane_mask(keep, j), v_mul(v, v_set(a->dropout->scale)), v_set(0));
-        if (a->dtype == GEMM_BF16)
-            v = v_bf16_round(v);
-        v_store(p + j * VL, v);
-    }
+    if (a->dropout)
+        p = v_select(lane_mask(keep, j), v_mul(p, v_set(a->dropout->scale)), v_set(0));
+    return a->dtype == GEMM_BF16 ? v_bf16_round(p) : p;
 }
 
 static void forward_block(const struct attn_forward *f, const float *q, float *s, float *o,
-                          struct running *run, int block)
+                          struct running *run, float *sums, int block)
 {
     const struct attn *a = f->a;
     const float *kt = f->store + (size_t)(block % f->n_ring) * f->block_floats;
@@ -192,14 +127,19 @@ static void forward_block(const struct attn_forward *f, const float *q, float *s
     int len[BLOCK];
     block_mask(&a->mask, f->pos0, f->n_q, block * BLOCK, f->n_key, bits, len);
     scores(s, q, hp, kt, f->n_q, a->head_dim, len);
-    stage_rows(a, s, bits, run, f->n_q);
-    softmax_rows(s, run, f->n_q);
-    if (a->dropout || a->dtype == GEMM_BF16)
-        for (int r = 0; r < f->n_q; r++)
-            finish_row(a, s + r * BLOCK,
-                       a->dropout ? dropout_bits(a->dropout, f->seq, (uint32_t)(f->pos0 + r),
-                                                 (uint32_t)block)
-                                  : 0);
+    for (int r = 0; r < f->n_q; r++) {
+        vf p[BLOCK_VECS], sum = v_set(0);
+        uint64_t keep = ~UINT64_C(0);
+        softmax_row(a, s + r * BLOCK, bits[r], run, r, p);
+        if (a->dropout)
+            keep = dropout_bits(a->dropout, f->seq, (uint32_t)(f->pos0 + r), (uint32_t)block);
+        for (int j = 0; j < BLOCK_VECS; j++) {
+            sum = v_add(sum, p[j]);
+            v_store(s + r * BLOCK + j * VL, finish(a, p[j], keep, j));
+        }
+        v_store(sums + r * VL, sum);
+    }
+    running_on(run, sums, f->n_q);
     struct mm p = {.a = s,
                    .a_row = BLOCK,
                    .a_step = 1,
@@ -219,41 +159,28 @@ static void forward_block(const struct attn_forward *f, const float *q, float *s
 static void forward(const struct attn_forward *f)
 {
     const struct attn *a = f->a;
-    size_t hd = (size_t)a->head_dim, hp = attn_hp(a);
-    float *s = f->tmp, *q = s + BLOCK * BLOCK, *o = q + BLOCK * hp;
-    struct running run = {.max = o + BLOCK * hp};
-    run.sum = run.max + BLOCK;
-    run.alpha = run.sum + BLOCK;
+    size_t hp = attn_hp(a);
+    float *s = f->tmp, *q = s + BLOCK * BLOCK, *o = q + BLOCK * hp, *sums = o + BLOCK * hp;
+    struct running run;
+    running_init(&run, sums + BLOCK * VL);
     pack(q, f->q, f->ldq, f->n_q, a->head_dim, a->dtype == GEMM_BF16);
     memset(o, 0, (size_t)f->n_q * hp * sizeof *o);
-    for (int r = 0; r < BLOCK; r++) {
-        run.max[r] = run.alpha[r] = -INFINITY;
-        run.sum[r] = 0;
-    }
     for (int k0 = 0; k0 < f->n_key; k0 += BLOCK)
         if (mask_block(&a->mask, f->pos0, f->pos0 + f->n_q, k0, k0 + BLOCK) != MASK_SKIP)
-            forward_block(f, q, s, o, &run, k0 / BLOCK);
-    for (int r = 0; r < f->n_q; r++) {
-        const vf inv = v_set(run.sum[r] > 0 ? 1 / run.sum[r] : 0);
-        const float *from = o + (size_t)r * hp;
-        float *to = f->o + (size_t)r * f->ldo;
-        EACH(hd, { v_st(to + i, v_mul(v_ld(from + i, m), inv), m); });
-        if (f->lse)
-            f->lse[(size_t)r * f->ld_lse] =
-                run.sum[r] > 0 ? run.max[r] + (float)log((double)run.sum[r]) : INFINITY;
-    }
+            forward_block(f, q, s, o, &run, sums, k0 / BLOCK);
+    finish_rows(f, &run, o);
 }
 
 /* ---- backward */
 
 /* From a row of scores and of do·vᵀ: probabilities as the values saw them to s, gradients of the
  * scores to g. dS = P (dP - δ), times the stage's derivative. */
-static void backward_row(const struct attn_backward *b, float *s, float *g, uint64_t bits, int r,
-                         int block)
+static void backward_row(const struct attn_backward *b, const float *lse_delta, float *s, float *g,
+                         uint64_t bits, int r, int block)
 {
     const struct attn *a = b->a;
-    const vf lse = v_set(b->lse[(size_t)r * b->ld_lse]), zero = v_set(0);
-    const vf del = v_set(b->delta[(size_t)r * b->ld_lse]), one = v_set(1);
+    const vf lse = v_set(lse_delta[r % BLOCK]), zero = v_set(0);
+    const vf del = v_set(lse_delta[BLOCK + r % BLOCK]), one = v_set(1);
     uint64_t keep = ~UINT64_C(0);
     if (a->dropout)
         keep = dropout_bits(a->dropout, b->seq, (uint32_t)r, (uint32_t)block);
@@ -304,29 +231,31 @@ static void add_keys(float *c, const float *a, const float *b, size_t hp, const 
     }
 }
 
-static void backward_block(const struct attn_backward *b, int q0, int k0)
+static void backward_block(const struct attn_backward *b, int qb)
 {
     const struct attn *a = b->a;
-    size_t hp = attn_hp(a), hd = (size_t)a->head_dim, q_at = (size_t)q0 * hp,
-           k_at = (size_t)k0 * hp;
+    size_t hp = attn_hp(a), rows = BLOCK * hp;
+    int q0 = qb * BLOCK, k0 = b->block * BLOCK, hd = a->head_dim;
     int n_q = b->n - q0 < BLOCK ? b->n - q0 : BLOCK;
     int n_key = b->n - k0 < BLOCK ? b->n - k0 : BLOCK;
+    const float *q = b->q + (size_t)qb * b->q_apart, *d_o = q + rows;
+    const float *k = b->k, *kt = k + rows;
     float *s = b->tmp, *g = s + BLOCK * BLOCK;
-    uint64_t bits[BLOCK];
+    uint64_t bits[BLOCK] = {0};
     int len[BLOCK];
     block_mask(&a->mask, q0, n_q, k0, b->n, bits, len);
-    scores(s, b->q + q_at, hp, b->kt + (size_t)k0 * hd, n_q, a->head_dim, len);
-    scores(g, b->d_o + q_at, hp, b->vt + (size_t)k0 * hd, n_q, a->head_dim, len);
+    scores(s, q, hp, kt, n_q, hd, len);
+    scores(g, d_o, hp, kt + BLOCK * hd, n_q, hd, len);
     for (int r = 0; r < n_q; r++)
-        backward_row(b, s + r * BLOCK, g + r * BLOCK, bits[r], q0 + r, k0 / BLOCK);
-    add_keys(b->dv + k_at, s, b->d_o + q_at, hp, bits, n_q, n_key);
-    add_keys(b->dk + k_at, g, b->q + q_at, hp, bits, n_q, n_key);
+        backward_row(b, q + 2 * rows, s + r * BLOCK, g + r * BLOCK, bits[r], q0 + r, b->block);
+    add_keys(b->dv, s, d_o, hp, bits, n_q, n_key);
+    add_keys(b->dk, g, q, hp, bits, n_q, n_key);
     struct mm p = {.a = g,
                    .a_row = BLOCK,
                    .a_step = 1,
-                   .b = b->k + k_at,
+                   .b = k,
                    .ldb = hp,
-                   .c = b->dq + q_at,
+                   .c = b->dq + (size_t)qb * rows,
                    .ldc = hp,
                    .start = MM_ADD};
     for (int r = 0; r < n_q; r += MM_M) {
@@ -338,22 +267,15 @@ static void backward_block(const struct attn_backward *b, int q0, int k0)
 
 static void backward(const struct attn_backward *b)
 {
-    size_t n = (size_t)b->n * attn_hp(b->a);
-    memset(b->dq, 0, n * sizeof *b->dq);
-    memset(b->dk, 0, n * sizeof *b->dk);
-    memset(b->dv, 0, n * sizeof *b->dv);
-    for (int k0 = 0; k0 < b->n; k0 += BLOCK)
-        for (int q0 = 0; q0 < b->n; q0 += BLOCK) {
-            int q1 = b->n - q0 < BLOCK ? b->n : q0 + BLOCK;
-            if (mask_block(&b->a->mask, q0, q1, k0, k0 + BLOCK) != MASK_SKIP)
-                backward_block(b, q0, k0);
-        }
+    backward_key(b, backward_block);
 }
 
 const struct attn_kernels VEC(attn) = {
-    .pack = pack,
-    .transpose = transpose,
-    .delta = delta,
+    .sizes = sizes,
+    .put = put,
+    .pack_q = pack_q,
+    .pack_k = pack_k,
+    .unpack_q = unpack_q,
     .unpack = unpack,
     .forward = forward,
     .backward = backward,

@@ -1,18 +1,28 @@
 /*
- * What attn.c asks of an instruction set: parts of attention that one thread does. Blocks are
- * ATTN_BLOCK queries by ATTN_BLOCK keys, counted from the first token of the sequence (forward's
- * blocks of queries from the first row of the pass: their place does not matter).
+ * What attn.c asks of an instruction set and type: parts of attention that one thread does. Blocks
+ * are ATTN_BLOCK queries by ATTN_BLOCK keys, counted from the first token of the sequence
+ * (forward's blocks of queries from the first row of the pass: their place does not matter). How
+ * vectors are packed is the kernels' own business: attn.c knows the sizes.
  *
- * hd is head_dim, hp is hd rounded up to ATTN_PAD floats: rows of packed vectors stand hp apart,
- * zeros behind; transposed blocks are [hd][ATTN_BLOCK].
+ * hd is head_dim, hp is hd rounded up to ATTN_PAD floats. Gradients of keys and values are gathered
+ * in blocks [ATTN_BLOCK][hp] of f32, those of queries in blocks as large.
  */
 #ifndef ATTN_INT_H
 #define ATTN_INT_H
 
+#include <stdatomic.h>
 #include "kern/attn.h"
 
-#define ATTN_BLOCK MASK_BLOCK
-#define ATTN_PAD   16
+#define ATTN_BLOCK   MASK_BLOCK
+#define ATTN_PAD     16
+#define ATTN_MAX_DIM 256
+
+/* In floats, multiples of 16. */
+struct attn_sizes {
+    size_t store;                     /* keys and values of a head of a block in the store */
+    size_t q, k;                      /* backward: a block of a query head, of a key head */
+    size_t forward_tmp, backward_tmp; /* of a thread */
+};
 
 struct attn_forward {
     const struct attn *a;
@@ -20,67 +30,68 @@ struct attn_forward {
     uint64_t seq;         /* dropout: sequence and head */
     const float *q;       /* first query of the head, rows ldq apart */
     size_t ldq;
-    const float *store;  /* the key head's part of block 0 of the store: keys transposed, values */
+    const float *store;  /* the key head's part of block 0 of the store */
     size_t block_floats; /* from a block to the next */
     int n_ring;          /* blocks of the store: block b lies at b % n_ring */
     float *o;
     size_t ldo;
     float *lse; /* the head's, ld_lse apart; or NULL */
     size_t ld_lse;
-    float *tmp; /* attn_forward_floats() */
+    float *tmp;
 };
 
-/* One query head of one sequence, all its blocks. */
+/* A query head's rows of a block, n of them. */
+struct attn_pack_q {
+    int n;
+    const float *q, *d_o, *o, *lse;
+    size_t ldq, ldd_o, ldo, ld_lse;
+};
+
+/* A block of keys of one query head of one sequence, by all its queries. Gradients of queries are
+ * added to by the blocks of keys in order: each block of queries once the keys before have. */
 struct attn_backward {
     const struct attn *a;
-    int n;
+    int n, block;
     uint64_t seq;
-    const float *q, *d_o;     /* [n][hp] */
-    const float *k, *kt, *vt; /* [n][hp], and transposed blocks */
-    const float *lse, *delta; /* the head's, ld_lse apart; delta = Σ do·o of a row */
-    size_t ld_lse;
-    float *dq, *dk, *dv; /* [n][hp], written */
-    float *tmp;          /* attn_backward_floats() */
+    const float *q, *k; /* packed: block 0 of the queries, the block of keys */
+    size_t q_apart;     /* from a block of queries to the next */
+    float *dq;          /* block 0; zeroed by the first block of keys */
+    float *dk, *dv;     /* of the block */
+    float *tmp;
+    const atomic_int *before; /* blocks of queries that the keys before are done with; NULL: none */
+    atomic_int *done;         /* and this block of keys */
 };
 
 struct attn_kernels {
-    /* to[i][0..hp) = x[i][0..hd) for n rows, zeros behind; rounded to bf16 if asked */
-    void (*pack)(float *to, const float *x, size_t ldx, int n, int hd, bool round);
-    /* to[c][col + i] = x[i][c] for n ≤ ATTN_BLOCK - col rows */
-    void (*transpose)(float *to, int col, const float *x, size_t ldx, int n, int hd, bool round);
-    /* delta[r] = Σ a[r]·b[r] */
-    void (*delta)(float *delta, size_t ldd, const float *a, size_t lda, const float *b, size_t ldb,
-                  int n, int hd);
-    /* to[r] = from[r] of the first head + ... of the last, in order: packed rows hp apart, heads
-     * `apart` floats */
+    struct attn_sizes (*sizes)(const struct attn *a);
+    /* Keys and values of n tokens into a head's part of a block of the store, from its token `at`
+     * on, n ≤ ATTN_BLOCK - at; the tokens before stand there, those behind are not yet there. */
+    void (*put)(const struct attn *a, float *to, int at, const float *k, size_t ldk, const float *v,
+                size_t ldv, int n);
+    /* For backward: queries, gradients, log-sum-exps and δ = Σ do·o of a block; keys and values. */
+    void (*pack_q)(const struct attn *a, float *to, const struct attn_pack_q *p);
+    void (*pack_k)(const struct attn *a, float *to, const float *k, size_t ldk, const float *v,
+                   size_t ldv, int n);
+    /* The gradients of a block of queries to n rows. */
+    void (*unpack_q)(const struct attn *a, float *to, size_t ldto, const float *from, int n);
+    /* to[r] = from[r] of the first head + ... of the last, in order: rows hp apart, heads `apart`
+     * floats */
     void (*unpack)(float *to, size_t ldto, const float *from, size_t hp, int heads, size_t apart,
                    int n, int hd);
     void (*forward)(const struct attn_forward *f);
     void (*backward)(const struct attn_backward *b);
+    void (*begin)(void), (*end)(void); /* around what a thread does; NULL: nothing */
 };
 
 extern const struct attn_kernels attn_portable;
 #if defined(__x86_64__)
-extern const struct attn_kernels attn_avx2, attn_avx512;
+extern const struct attn_kernels attn_avx2, attn_avx512, attn_avx512bf16, attn_amx;
 #endif
-const struct attn_kernels *attn_kernels_for(enum isa isa);
+const struct attn_kernels *attn_kernels_for(enum isa isa, enum gemm_dtype dtype);
 
 static inline size_t attn_hp(const struct attn *a)
 {
     return ((size_t)a->head_dim + ATTN_PAD - 1) / ATTN_PAD * ATTN_PAD;
-}
-
-/* Scores, queries, running sums, and a row's factor, maximum and sum. */
-static inline size_t attn_forward_floats(const struct attn *a)
-{
-    return (size_t)ATTN_BLOCK * ((size_t)ATTN_BLOCK + 2 * attn_hp(a) + 3);
-}
-
-/* Probabilities and gradients of scores. */
-static inline size_t attn_backward_floats(const struct attn *a)
-{
-    (void)a;
-    return 2 * (size_t)ATTN_BLOCK * (size_t)ATTN_BLOCK;
 }
 
 #endif

@@ -5,6 +5,20 @@
 #include <stdbool.h>
 #include "kern/vec_avx512_int.h"
 
+/* 32 elements, lo's first, in 16 words. */
+static ALWAYS_INLINE vf pair_vectors(vf lo, vf hi)
+{
+    return (vf)_mm512_cvtne2ps_pbh(hi, lo);
+}
+
+/* Word i: lo's element i and hi's. */
+static ALWAYS_INLINE vf pair_lanes(vf lo, vf hi)
+{
+    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(lo));
+    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(hi));
+    return (vf)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
 static ALWAYS_INLINE vf own_words_along(const float *x, size_t n, bool round)
 {
     (void)round;
@@ -21,9 +35,7 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
     vf lo = n == VL ? v_load(x) : v_load_n(x, n), hi = v_set(0);
     if (rows > 1)
         hi = n == VL ? v_load(x + ldx) : v_load_n(x + ldx, n);
-    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(lo));
-    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(hi));
-    return (vf)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+    return pair_lanes(lo, hi);
 }
 
 #endif

@@ -20,6 +20,11 @@
 #    define MM_N 2
 #endif
 
+/* A file may define it for words that hold more than one element. */
+#if !defined(MM_DOT)
+#    define MM_DOT(a, b, c) v_fma(a, b, c)
+#endif
+
 enum mm_start {
     MM_ZERO,  /* c = a·b */
     MM_ADD,   /* c = c + a·b */
@@ -55,7 +60,7 @@ static ALWAYS_INLINE void mm_tile(const struct mm *p, const int rows, const int 
         for (int r = 0; r < rows; r++) {
             vf x = v_set(a[(size_t)r * p->a_row]);
             for (int j = 0; j < vecs; j++)
-                acc[r][j] = v_fma(x, y[j], acc[r][j]);
+                acc[r][j] = MM_DOT(x, y[j], acc[r][j]);
         }
     }
     for (int r = 0; r < rows; r++)

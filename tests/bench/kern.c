@@ -358,10 +358,14 @@ int main(int argc, char **argv)
             if (dtype < 0 || t == dtype)
                 products(m, (enum gemm_dtype)t);
     if (all || attn) {
-        attention(4, 64, 12, 12, 64, GEMM_F32);
-        attention(1, 1024, 12, 12, 64, GEMM_F32);
-        attention(1, 1024, 9, 3, 64, GEMM_F32);
-        attention(1, 1024, 12, 12, 64, GEMM_BF16);
+        for (int t = GEMM_F32; t <= GEMM_BF16; t++) {
+            if (dtype >= 0 && t != dtype)
+                continue;
+            attention(4, 64, 12, 12, 64, (enum gemm_dtype)t);
+            attention(1, 1024, 12, 12, 64, (enum gemm_dtype)t);
+            attention(1, 1024, 9, 3, 64, (enum gemm_dtype)t);
+            attention(1, 4096, 9, 3, 64, (enum gemm_dtype)t);
+        }
     }
     if (all || ops)
         elements();

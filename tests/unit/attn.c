@@ -243,9 +243,19 @@ static void formulas(void)
     compare(a, "dropout");
     a.dtype = GEMM_BF16;
     compare(a, "dropout in bf16");
-    a = plain(2, 2, 64);
-    a.dtype = GEMM_BF16;
-    compare(a, "bf16");
+    static const int bf16_dims[] = {1, 15, 32, 33, 48, 64, 80, 96, 128, 256};
+    for (size_t i = 0; i < ARRAY_LEN(bf16_dims); i++) {
+        a = plain(2, i % 2 + 1, bf16_dims[i]);
+        a.dtype = GEMM_BF16;
+        compare(a, "bf16");
+    }
+    a.mask.window = 70;
+    compare(a, "window of 70 in bf16");
+    a.mask = (struct mask){.causal = false};
+    compare(a, "all keys in bf16");
+    a.scale = 1;
+    a.softcap = 3;
+    compare(a, "soft cap in bf16");
 }
 
 /* ---- the same bits */
@@ -346,6 +356,11 @@ static void bits(void)
     cached(a, 0, "bf16");
     a.softcap = 2;
     cached(a, 0, "soft cap");
+    a = plain(4, 1, 33);
+    a.dtype = GEMM_BF16;
+    a.mask.window = 50;
+    packed_and_alone(a, "window in bf16");
+    cached(a, 192, "window in a ring in bf16");
 }
 
 static void masks(void)
