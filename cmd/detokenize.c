@@ -12,7 +12,7 @@
 #include "quern/shard.h"
 #include "quern/tokenizer.h"
 
-enum { FLUSH_BYTES = 1 << 18 }; /* text is handed on in parts of this size */
+enum { FLUSH_BYTES = 1 << 18, AT_ONCE = 4096 }; /* text is handed on in parts of this size */
 
 struct detokenize {
     struct prog *prog;
@@ -81,8 +81,9 @@ static int put_record(struct detokenize *d, struct err *e)
 static int put_piece(struct detokenize *d, struct decoder *dec, const struct shard_doc *doc,
                      struct err *e)
 {
-    for (size_t i = 0; i < doc->n; i++) {
-        if (decoder_add(dec, doc->ids[i], &d->text, e) < 0)
+    for (size_t i = 0; i < doc->n; i += AT_ONCE) {
+        size_t n = doc->n - i < AT_ONCE ? doc->n - i : AT_ONCE;
+        if (decoder_add_many(dec, doc->ids + i, n, &d->text, e) < 0)
             return err_prefix(e, "%s: document %" PRIu64 ": ", shard_name(d->in), d->n_docs);
         if (!d->jsonl && d->text.len >= FLUSH_BYTES && flush(d, e) < 0)
             return -1;

@@ -115,6 +115,9 @@ struct decoder {
 };
 void decoder_init(struct decoder *d, const struct tokenizer *t, int flags);
 int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e);
+/* The same for each of n ids, and quicker; after an error what was added is not determined. */
+int decoder_add_many(struct decoder *d, const uint32_t *ids, size_t n, struct buf *out,
+                     struct err *e);
 int decoder_end(struct decoder *d, struct buf *out, struct err *e); /* then init again */
 void decoder_release(struct decoder *d); /* one that is not ended; else nothing is to do */
 

@@ -1,6 +1,7 @@
 /* Decoding: ids to bytes, and bytes to whole characters. */
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/utf8.h"
 #include "token/general.h"
 
@@ -65,6 +66,62 @@ int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
     if (d->n_held == 0 && n > 0 && (unsigned char)s[n - 1] < 0x80 && utf8_valid(s, n) == n)
         return buf_add(out, s, n, e);
     return add_bytes(d, s, n, out, e);
+}
+
+/* The bytes of ids that go out as they are: short tokens, nearly all, by one copy of fixed length.
+ */
+static int add_plain(const struct decoder *d, const uint32_t *ids, size_t n, struct buf *out,
+                     struct err *e)
+{
+    enum { SHORT = 16, MANY = 512 };
+    const struct id_bytes *table = d->t->bytes;
+    const uint32_t n_ids = d->t->n_ids;
+    const bool skip_special = d->flags & DECODE_SKIP_SPECIAL;
+    for (size_t from = 0, to; from < n; from = to) {
+        to = n - from < MANY ? n : from + MANY;
+        if (buf_reserve(out, (to - from) * SHORT, e) < 0)
+            return -1;
+        char *p = out->s + out->len;
+        for (size_t i = from; i < to; i++) {
+            const struct id_bytes k = ids[i] < n_ids ? table[ids[i]] : (struct id_bytes){0};
+            if (UNLIKELY(!k.s))
+                return err_set(e, "the id %lu is no token of the tokenizer", (unsigned long)ids[i]);
+            if (skip_special && k.special)
+                continue;
+            memcpy(p, k.s, SHORT);
+            p += k.len;
+            if (UNLIKELY(k.len > SHORT)) {
+                out->len = (size_t)(p - k.len - out->s);
+                if (buf_reserve(out, k.len + (to - i) * SHORT, e) < 0)
+                    return -1;
+                p = out->s + out->len;
+                memcpy(p, k.s, k.len);
+                p += k.len;
+            }
+        }
+        out->len = (size_t)(p - out->s);
+        out->s[out->len] = '\0';
+    }
+    return 0;
+}
+
+int decoder_add_many(struct decoder *d, const uint32_t *ids, size_t n, struct buf *out,
+                     struct err *e)
+{
+    if (d->t->general) {
+        for (size_t i = 0; i < n; i++)
+            if (decoder_add(d, ids[i], out, e) < 0)
+                return -1;
+        return 0;
+    }
+    if (d->flags & DECODE_BYTES)
+        return add_plain(d, ids, n, out, e);
+    struct buf bytes = BUF_INIT;
+    int rc = add_plain(d, ids, n, &bytes, e);
+    if (rc == 0)
+        rc = add_bytes(d, bytes.s, bytes.len, out, e);
+    buf_release(&bytes);
+    return rc;
 }
 
 int decoder_end(struct decoder *d, struct buf *out, struct err *e)
