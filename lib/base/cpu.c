@@ -75,6 +75,11 @@ static bool machine_has(enum isa i)
     return i == ISA_AMX && all(seven.d, amx_bf16 | amx_tile) &&
            (saved_state() & 0x60000) == 0x60000 && sys_allow_tiles() == 0;
 }
+
+int cpu_has_clmul(void)
+{
+    return all(cpuid(1, 0).c, 1u << 1 | 1u << 19); /* PCLMULQDQ, SSE4.1 */
+}
 #elif defined(__aarch64__)
 static bool machine_has(enum isa i)
 {
@@ -85,6 +90,13 @@ static bool machine_has(enum isa i)
 {
     (void)i;
     return false;
+}
+#endif
+
+#if !defined(__x86_64__) && !defined(__i386__)
+int cpu_has_clmul(void)
+{
+    return 0;
 }
 #endif
 

@@ -18,6 +18,7 @@ const char *cpu_isa_name(enum isa i);
 int cpu_has(enum isa i); /* 1 if this machine can run it */
 /* 1 if i is part or has all its instructions: amx includes avx512bf16, avx512, avx2. */
 int cpu_isa_includes(enum isa i, enum isa part);
+int cpu_has_clmul(void);     /* 1 if this machine multiplies without carries, as CRCs do */
 const char *cpu_model(void); /* "AMD EPYC ..." as the system names it, or "unknown" */
 
 #endif

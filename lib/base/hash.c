@@ -1,11 +1,15 @@
-/* XXH3 by libxxhash, CRC-32 by zlib. */
+/* XXH3 by libxxhash, CRC-32 by zlib or, where the processor can, by products without carries. */
 #include "base/hash.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <xxhash.h>
 #include <zlib.h>
 
 #include "base/bug.h"
+#include "base/cpu.h"
+#include "base/hash_int.h"
 
 uint64_t hash64(const void *p, size_t n, uint64_t seed)
 {
@@ -18,10 +22,33 @@ struct hash128 hash128(const void *p, size_t n)
     return (struct hash128){.lo = h.low64, .hi = h.high64};
 }
 
+#if defined(__x86_64__)
+/* Looked up once: asking the processor takes longer than a short checksum. */
+static bool has_clmul(void)
+{
+    static atomic_int known = -1;
+    int has = atomic_load_explicit(&known, memory_order_relaxed);
+    if (has < 0) {
+        enum isa isa;
+        has = cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE && cpu_has_clmul();
+        atomic_store(&known, has);
+    }
+    return has;
+}
+#endif
+
 uint32_t crc32_of(uint32_t crc, const void *p, size_t n)
 {
+    const unsigned char *s = p;
+#if defined(__x86_64__)
+    if (n >= 64 && has_clmul()) {
+        crc = crc32_clmul(crc, s, n);
+        s += n / 16 * 16;
+        n %= 16;
+    }
+#endif
     /* a null pointer asks zlib for the initial value, not for the value so far */
-    return n == 0 ? crc : (uint32_t)crc32_z(crc, p, n);
+    return n == 0 ? crc : (uint32_t)crc32_z(crc, s, n);
 }
 
 /* XXH3's streaming state is the same for 64 and 128 bits; they differ in the digest alone. */

@@ -6,6 +6,28 @@
 #include "base/le.h"
 #include "base/rng.h"
 
+/* Against the definition, bit by bit. */
+static uint32_t crc_slow(uint32_t crc, const unsigned char *p, size_t n)
+{
+    for (crc = ~crc; n > 0; p++, n--)
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ ((crc ^ (uint32_t)*p >> bit) & 1 ? 0xedb88320u : 0);
+    return ~crc;
+}
+
+static void crc_lengths(void)
+{
+    unsigned char s[400];
+    bool same = true;
+    for (size_t i = 0; i < sizeof s; i++)
+        s[i] = (unsigned char)(i * i * 31 + i / 7);
+    for (size_t n = 0; n < 380 && same; n++)
+        for (size_t at = 0; at < 20 && same; at++)
+            same =
+                crc32_of((uint32_t)(n * 77), s + at, n) == crc_slow((uint32_t)(n * 77), s + at, n);
+    ok(same, "CRC-32 of every length, at every place of 16");
+}
+
 static void test_known(void)
 {
     char hex[33];
@@ -18,6 +40,7 @@ static void test_known(void)
     is_str(hex, "a96faf705af16834e6c632b61e964e1f", "XXH3-128 of a");
     ok(crc32_of(0, "123456789", 9) == 0xcbf43926u, "CRC-32's check value");
     ok(crc32_of(crc32_of(0, "1234", 4), "56789", 5) == 0xcbf43926u, "in two parts");
+    crc_lengths();
     ok(crc32_of(7, NULL, 0) == 7, "nothing changes nothing");
 }
 
