@@ -237,11 +237,15 @@ static void panel_row_of_c(const struct product *p, int row, int rows, int j, in
 static void pack_own(const struct product *p, float *to, int i, int i_end, int w, int w_end)
 {
     int from = w * p->kn->per_word, len = least(p->k - from, (w_end - w) * p->kn->per_word);
-    int first = panel_row(p, i);
-    for (int ir = i; ir < i_end; ir++) {
-        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
-        pack_a(p, to + a_at(p, row - first, w_end - w), row, rows, p->k0 + from, len);
-    }
+    int first = panel_row(p, i), step = p->kind == GEMM_TN ? PACK_ROWS / 2 : len;
+    for (int at = 0; at < len; at += step)
+        for (int ir = i; ir < i_end; ir++) {
+            int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+            pack_a(p,
+                   to + a_at(p, row - first, w_end - w) +
+                       times(at / p->kn->per_word, up(rows, p->kn->row_unit)),
+                   row, rows, p->k0 + from + at, least(step, len - at));
+        }
 }
 
 /* Words [w, w_end) of the team's block of k: the loop ir. own: the job's panels of a, or NULL. */

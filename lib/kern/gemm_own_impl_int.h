@@ -24,9 +24,9 @@
 
 /* Blocks; measured with tests/bench/kern. */
 #if !defined(OWN_KC)
-#    define OWN_KC      768
+#    define OWN_KC      1024
 #    define OWN_KC_TEAM 3072
-#    define OWN_JOB_A   16
+#    define OWN_JOB_A   12
 #    define OWN_JOB_B   8
 #    define OWN_ROW_B   32
 #    define OWN_BEGIN   NULL
@@ -72,8 +72,8 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
 {
     vf acc[OWN_M][2];
     for (int r = 0; r < rows; r++) {
-        PREFETCH_WRITE(c + (size_t)r * ldc);
-        PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
+        PREFETCH_WRITE(c + (size_t)r * ldc + (add ? OWN_N : 0)); /* what is added to: the next */
+        PREFETCH_WRITE(c + (size_t)r * ldc + (add ? OWN_N : 0) + VL);
         acc[r][0] = add ? v_load(c + (size_t)r * ldc) : v_set(0);
         acc[r][1] = add ? v_load(c + (size_t)r * ldc + VL) : v_set(0);
     }
@@ -196,6 +196,8 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
             size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             size_t have = n <= r ? 0 : (size_t)(n - r < VL ? n - r : VL);
             int rows = k - i * OWN_PER_WORD;
+            for (int q = 0; q < rows && q < OWN_PER_WORD; q++)
+                PREFETCH(x + (size_t)q * ldx + r + width); /* the next panel's */
             v_st(to + r,
                  have && rows > 0 ? own_words_across(x + r, ldx, rows, have, round) : v_set(0),
                  lanes);
