@@ -248,24 +248,35 @@ static void pack_own(const struct product *p, float *to, int i, int i_end, int w
         }
 }
 
-/* Words [w, w_end) of the team's block of k: the loop ir. own: the job's panels of a, or NULL. */
-static void macro_kernel(const struct product *p, int i, int i_end, int j, int j_end, int w,
-                         int w_end, const float *own)
+/* Panels of a that a job multiplies: packed words [w, w + n_words) of rows from `row` on. */
+struct a_block {
+    const float *packed;
+    int i, i_end, row, w, n_words;
+};
+
+/* Words [w, w_end) of a block of a: the loop ir. */
+static void macro_kernel(const struct product *p, const struct a_block *a, int j, int j_end, int w,
+                         int w_end)
 {
     const struct own_kernels *kn = p->kn;
     const float *b = p->packed_b + (size_t)j * p->b_panel + times(w, kn->nr);
     bool last = p->last && w_end == p->n_words;
-    int first = panel_row(p, i);
-    for (int ir = i; ir < i_end; ir++) {
+    for (int ir = a->i; ir < a->i_end; ir++) {
         int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
-        const float *a =
-            own ? own + a_at(p, row - first, w_end - w)
-                : p->packed_a + a_at(p, row, p->n_words) + times(w, up(rows, kn->row_unit));
-        panel_row_of_c(p, row, rows, j, j_end, a, b, w_end - w, p->add || w > 0);
+        const float *panel =
+            a->packed + a_at(p, row - a->row, a->n_words) + times(w - a->w, up(rows, kn->row_unit));
+        panel_row_of_c(p, row, rows, j, j_end, panel, b, w_end - w, p->add || w > 0);
         if (last && p->ep)
             gemm_finish_tile(p->ep, p->c, p->ldc, row, j * kn->nr, rows,
                              least(p->n, j_end * kn->nr) - j * kn->nr);
     }
+}
+
+/* Where block i of about n_blocks equal ones of the team's words begins. */
+static int block_start(const struct product *p, int from, int len, int i, int n_blocks)
+{
+    int unit = p->kn->word_unit;
+    return from + start(i, len / unit, n_blocks) * unit;
 }
 
 /* Where a job packs its panels of a: in the thread's own place, which stays in its cache, if there
@@ -284,17 +295,24 @@ static void block(struct worker *wk, const struct product *p, int64_t job)
     int64_t ic = job % p->a_jobs, jc = job / p->a_jobs;
     int i = start(ic, p->a_panels, p->a_jobs), i_end = start(ic + 1, p->a_panels, p->a_jobs);
     int j = start(jc, p->b_panels, p->b_jobs), j_end = start(jc + 1, p->b_panels, p->b_jobs);
-    int units = p->n_words / kn->word_unit, n_blocks = parts(p->n_words, kn->kc);
+    int n_blocks = parts(p->n_words, kn->kc);
     float *own = p->own_a ? own_place(wk, p, i) : NULL;
+    struct a_block a = {p->packed_a, i, i_end, 0, 0, p->n_words};
     if (kn->begin)
         kn->begin();
     for (int pc = 0; pc < n_blocks; pc++) {
-        int w = start(pc, units, n_blocks) * kn->word_unit;
-        int w_end = start(pc + 1, units, n_blocks) * kn->word_unit;
-        if (own)
-            pack_own(p, own, i, i_end, w, w_end);
+        int w = block_start(p, 0, p->n_words, pc, n_blocks);
+        int len = block_start(p, 0, p->n_words, pc + 1, n_blocks) - w,
+            n_tiles = parts(len, kn->kc_tile);
+        if (own) {
+            pack_own(p, own, i, i_end, w, w + len);
+            a = (struct a_block){own, i, i_end, panel_row(p, i), w, len};
+        }
         for (int jr = j; jr < j_end; jr += kn->job_b)
-            macro_kernel(p, i, i_end, jr, least(j_end, jr + kn->job_b), w, w_end, own);
+            for (int t = 0; t < n_tiles; t++)
+                macro_kernel(p, &a, jr, least(j_end, jr + kn->job_b),
+                             block_start(p, w, len, t, n_tiles),
+                             block_start(p, w, len, t + 1, n_tiles));
     }
     if (kn->end)
         kn->end();

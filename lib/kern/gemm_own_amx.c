@@ -12,11 +12,12 @@
 #    define OWN_TILES
 #    define OWN_ROW_UNIT  16
 #    define OWN_WORD_UNIT 16
-#    define OWN_KC        192
+#    define OWN_KC_TILE   192
+#    define OWN_KC        512
 #    define OWN_KC_TEAM   4096
-#    define OWN_JOB_A     16
-#    define OWN_JOB_B     8
-#    define OWN_ROW_B     32
+#    define OWN_JOB_A     8
+#    define OWN_JOB_B     12
+#    define OWN_ROW_B     24
 #    define OWN_BEGIN     tiles_begin
 #    define OWN_END       tiles_end
 
@@ -27,7 +28,7 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
 {
     enum { LDB = 2 * VL * sizeof(float) };
     size_t step = ldc * sizeof(float);
-    float *low = c + ROWS * ldc;
+    float *low = c + ROWS * ldc, *next = add ? c + 2 * VL : c; /* to be fetched */
     bool both = rows > ROWS;
 
     tiles_load_barrier();
@@ -55,11 +56,10 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
             _tile_zero(3);
         }
         for (int i = 0; i < n_words; i += ROWS, a += 2 * TILE, b += 2 * TILE) {
-            if (!add && i < 8 * ROWS)
-                for (int r = i / 4; r < i / 4 + 4; r++) {
-                    PREFETCH_WRITE(c + (size_t)r * ldc);
-                    PREFETCH_WRITE(c + (size_t)r * ldc + VL);
-                }
+            for (int r = i / 4; i < 8 * ROWS && r < i / 4 + 4; r++) {
+                PREFETCH_WRITE(next + (size_t)r * ldc);
+                PREFETCH_WRITE(next + (size_t)r * ldc + VL);
+            }
             _tile_loadd(4, a, 64);
             _tile_loadd(6, b, LDB);
             _tile_loadd(7, b + VL, LDB);

@@ -24,6 +24,7 @@
 
 /* Blocks; measured with tests/bench/kern. */
 #if !defined(OWN_KC)
+#    define OWN_KC_TILE 1024
 #    define OWN_KC      1024
 #    define OWN_KC_TEAM 3072
 #    define OWN_JOB_A   12
@@ -228,11 +229,11 @@ OWN_PACK(plain, false)
 OWN_PACK_A(plain, false)
 #endif
 
-#define OWN_TABLE(name)                                                                          \
-    {                                                                                            \
-        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_WORD_UNIT, OWN_KC, OWN_KC_TEAM, OWN_JOB_A, \
-            OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, name##_a_along,               \
-            name##_a_across, name##_b_along, name##_b_across                                     \
+#define OWN_TABLE(name)                                                                            \
+    {                                                                                              \
+        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, OWN_KC_TEAM, \
+            OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, name##_a_along,      \
+            name##_a_across, name##_b_along, name##_b_across                                       \
     }
 
 #if defined(OWN_TILES)

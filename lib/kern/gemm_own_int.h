@@ -24,7 +24,8 @@ struct own_kernels {
     int row_unit;  /* panels of a are this many rows or multiples, zeros behind the last */
     int word_unit; /* panels are this many words long or multiples, zeros behind the last */
     /* At most so much is worked on at a time, by shape alone; none changes a bit of the results. */
-    int kc;           /* words along k of the inner loops */
+    int kc_tile;      /* words along k of a register tile, for the first-level cache */
+    int kc;           /* words along k of a job's blocks of a and b, for the second */
     int kc_team;      /* words along k that the team packs at a time */
     int job_a, job_b; /* panels of a and b in a job, or */
     int row_b;        /* panels of b if a job takes them all and packs its panels of a itself */

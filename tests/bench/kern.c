@@ -1,12 +1,13 @@
 /*
  * Speed of the kernels beside the peak measured in the same run: "name figure unit share %".
  *
- *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [-t f32|bf16] [-p] [gemm|attn|ops]...
+ *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [-t f32|bf16] [-m ROWS] [-p]
+ * [gemm|attn|ops]...
  *
- * gemm: the five products of GPT-2 124M at 256 and 1024 tokens, forward, input gradient, weight
- * gradient; least time, and median share of the peak measured before and after each round. -p: with
- * the weight packed in each round. attn: a layer of its attention. ops: on one thread, in the
- * caches.
+ * gemm: the five products of GPT-2 124M at 256 and 1024 tokens (or ROWS), forward, input gradient,
+ * weight gradient; least time, and median share of the peak measured before and after each round.
+ * -p: with the weight packed in each round. attn: a layer of its attention. ops: on one thread, in
+ * the caches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "kern/gemm.h"
 #include "kern/peak.h"
 
-static int n_threads = 2, dtype = -1;
+static int n_threads = 2, dtype = -1, n_rows;
 static bool pack_inside;
 static enum gemm_backend backend;
 static double peaks[2]; /* by enum gemm_dtype */
@@ -177,8 +178,9 @@ static void products(int m, enum gemm_dtype t)
             flops += work * times[i];
             seconds += best * times[i];
             peak_seconds += work * times[i] / share;
-            printf("gemm-%s-%d-%s-%s %.1f GFLOP/s %.1f %%\n", gemm_dtype_words[t], m, names[i],
-                   directions[p.what], work / best / 1e9, 100 * share);
+            printf("gemm-%s-%d-%s-%s %.1f GFLOP/s %.1f %%, weights %.1f GB/s\n",
+                   gemm_dtype_words[t], m, names[i], directions[p.what], work / best / 1e9,
+                   100 * share, (t == GEMM_BF16 ? 2. : 4.) * n * k / best / 1e9);
             fflush(stdout);
         }
         gemm_weight_free(p.g);
@@ -337,6 +339,10 @@ int main(int argc, char **argv)
             dtype = strcmp(argv[++i], "f32") == 0 ? GEMM_F32 : GEMM_BF16;
             continue;
         }
+        if (strcmp(argv[i], "-m") == 0 && i + 1 < argc) {
+            n_rows = (int)strtol(argv[++i], NULL, 10);
+            continue;
+        }
         if (strcmp(argv[i], "-p") == 0) {
             pack_inside = true;
             continue;
@@ -354,7 +360,7 @@ int main(int argc, char **argv)
     }
     measure_peaks();
     for (int t = GEMM_F32; t <= GEMM_BF16; t++)
-        for (int m = 256; m <= 1024 && (all || gemm); m *= 4)
+        for (int m = n_rows ? n_rows : 256; m <= 1024 && (all || gemm); m = n_rows ? 1025 : m * 4)
             if (dtype < 0 || t == dtype)
                 products(m, (enum gemm_dtype)t);
     if (all || attn) {
