@@ -1,4 +1,4 @@
-/* bpe-train: trains a byte-level BPE tokenizer. See bpe-train(1). */
+/* bpe-train: trains a tokenizer: byte-level BPE, WordPiece or Unigram. See bpe-train(1). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,14 @@
 #include "io/out.h"
 #include "text/split.h"
 #include "token/bpe_train.h"
+#include "token/train_text.h"
+#include "token/vocab_train.h"
 
 static const char *const split_words[] = {"gpt2", "cl100k", "o200k", NULL};
 enum { SPLIT_GPT2_WORD, SPLIT_O200K_WORD = 2 };
+static const char *const model_words[] = {"bpe", "wordpiece", NULL};
+enum model { MODEL_BPE, MODEL_WORDPIECE };
+static const char *const wordpiece_special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 static const char *const default_special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 
 /* BOS, EOS and PAD: the options' names, and the keys of tokenizer_config.json. */
@@ -31,7 +36,9 @@ struct train {
     struct prog *prog;
     struct docs_opt docs_opt;
     int64_t vocab_size, min_frequency, n_threads;
-    int split_choice;
+    int split_choice, model;
+    bool cased;
+    int64_t limit_alphabet, max_token_length;
     const char *regex, *out_path, *role[N_ROLES];
     struct opt_list special_list;
     bool no_special, quiet, progress;
@@ -39,7 +46,9 @@ struct train {
 
     struct bpe_train_opt opt;
     struct split *split;
-    struct cutter **cutter; /* one per thread */
+    struct cutter **cutter;  /* one per thread */
+    struct train_text *text; /* of the other models, one run per thread */
+    struct train_text_run **text_run;
     struct bpe_counts *counts;
     struct docs *docs;
     struct docs_counts docs_counts;
@@ -58,8 +67,8 @@ static bool is_none(const char *token)
 /* The list of --special or the default one, and behind it what --bos, --eos and --pad name. */
 static int choose_specials(struct train *t, struct err *e)
 {
-    const char *const *base = default_special;
-    size_t n = ARRAY_LEN(default_special);
+    const char *const *base = t->model == MODEL_BPE ? default_special : wordpiece_special;
+    size_t n = t->model == MODEL_BPE ? ARRAY_LEN(default_special) : ARRAY_LEN(wordpiece_special);
     if (t->special_list.n > 0) {
         base = t->special_list.v;
         n = t->special_list.n;
@@ -125,7 +134,9 @@ static int count_doc(void *user, const struct doc *doc, int thread, void *result
 {
     struct train *t = user;
     (void)result;
-    if (bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e) == 0)
+    if (t->text
+            ? train_text_count(t->text_run[thread], t->counts, thread, doc->text, doc->len, e) == 0
+            : bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e) == 0)
         return 0;
     return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
                      : err_prefix(e, "%s: ", doc->file);
@@ -179,6 +190,74 @@ static int prepare_split(struct train *t, struct err *e)
     return t->cutter ? 0 : -1;
 }
 
+/* ---- WordPiece and Unigram */
+
+static int prepare_text(struct train *t, struct err *e)
+{
+    t->text = train_text_new(wordpiece_normalizer(!t->cased), wordpiece_pre_tokenizer, e);
+    t->text_run = mem_new((size_t)t->n_threads, sizeof(struct train_text_run *), e);
+    if (!t->text || !t->text_run)
+        return -1;
+    for (int64_t i = 0; i < t->n_threads; i++)
+        if (!(t->text_run[i] = train_text_run_new(t->text, e)))
+            return -1;
+    return 0;
+}
+
+static int show_training(void *user, double done, struct err *e)
+{
+    struct train *t = user;
+    (void)e;
+    progress_at(&t->bar, done * t->bar.total, "");
+    return 0;
+}
+
+static void tell_skipped(const struct train *t)
+{
+    if (t->docs_counts.n_skipped || t->docs_counts.n_replaced)
+        prog_note(t->prog,
+                  "%" PRIu64 " bad records skipped, %" PRIu64 " repaired (invalid UTF-8 replaced)",
+                  t->docs_counts.n_skipped, t->docs_counts.n_replaced);
+}
+
+/* Both models other than BPE: what is counted goes in, a document comes out. */
+static int train_other(struct train *t, struct err *e)
+{
+    const struct vocab_train_opt opt = {
+        .vocab_size = (uint32_t)t->vocab_size,
+        .special = t->opt.special,
+        .n_special = t->opt.n_special,
+        .n_threads = (int)t->n_threads,
+        .progress = show_training,
+        .user = t,
+        .min_frequency = (uint64_t)t->min_frequency,
+        .limit_alphabet = (uint32_t)t->limit_alphabet,
+        .max_token_chars = (uint32_t)t->max_token_length,
+        .lowercase = !t->cased,
+    };
+    struct vocab_stat stat;
+    struct buf json = BUF_INIT;
+    int rc = -1;
+    progress_start(&t->bar, "bpe-train: training", "ids", (double)t->vocab_size, t->progress,
+                   t->quiet);
+    rc = wordpiece_train(t->counts, &opt, &json, &stat, e);
+    progress_finish(&t->bar);
+    if (rc == 0)
+        rc = out_write(t->out, json.s, json.len, e);
+    buf_release(&json);
+    if (rc < 0)
+        return -1;
+    if (!stat.n_pieces)
+        prog_warn(t->prog, "there is no text: the vocabulary has special tokens only");
+    prog_note(t->prog,
+              "%" PRIu32 " ids: %zu special tokens, %" PRIu32 " characters; from %" PRIu64
+              " documents, %" PRIu64 " bytes, %" PRIu64 " pieces (%" PRIu64 " distinct)",
+              stat.n_ids, t->opt.n_special, stat.n_chars, t->docs_counts.n_docs,
+              t->docs_counts.n_bytes, stat.n_pieces, stat.n_distinct);
+    tell_skipped(t);
+    return 0;
+}
+
 /* ---- merging, and what is said of it */
 
 static int show_merging(void *user, uint32_t n_ids, struct err *e)
@@ -205,10 +284,7 @@ static void report(const struct train *t, double read_s, double train_s)
                   "fewer than the %" PRIu32 " that were wanted: no other pair occurs %" PRIu64
                   " times",
                   t->opt.vocab_size, t->opt.min_frequency);
-    if (t->docs_counts.n_skipped || t->docs_counts.n_replaced)
-        prog_note(t->prog,
-                  "%" PRIu64 " bad records skipped, %" PRIu64 " repaired (invalid UTF-8 replaced)",
-                  t->docs_counts.n_skipped, t->docs_counts.n_replaced);
+    tell_skipped(t);
     prog_talk(t->prog,
               "counting took %.2f s, merging %.2f s and %s; the last pair occurred %" PRIu64
               " times",
@@ -229,13 +305,15 @@ static int run(struct train *t, struct err *e)
         return -1;
     t->opt.vocab_size = (uint32_t)t->vocab_size;
     t->opt.min_frequency = (uint64_t)t->min_frequency;
+    t->opt.max_token_bytes = (uint32_t)t->max_token_length;
     t->opt.n_threads = (int)t->n_threads;
     t->opt.progress = show_merging;
     t->opt.user = t;
     if (roles && (!t->out_path || !strcmp(t->out_path, "-")))
         return err_usage(e, "--bos, --eos and --pad go to the tokenizer_config.json beside the "
                             "file of -o, and there is none");
-    if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0)
+    if (t->model == MODEL_BPE ? bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0
+                              : prepare_text(t, e) < 0)
         return -1;
     t->counts = bpe_counts_new((int)t->n_threads, e);
     t->out = t->counts ? out_open(t->out_path, 0, e) : NULL;
@@ -243,7 +321,7 @@ static int run(struct train *t, struct err *e)
         return -1;
 
     struct buf text = BUF_INIT;
-    if (split_describe(t->split, &text, e) == 0)
+    if (t->split && split_describe(t->split, &text, e) == 0)
         prog_talk(t->prog, "splitting by %s", text.s);
     buf_release(&text);
 
@@ -251,6 +329,13 @@ static int run(struct train *t, struct err *e)
     if (read_all(t, e) < 0)
         return -1;
     double read_s = sys_time() - start_s;
+    if (t->model != MODEL_BPE) {
+        if (train_other(t, e) < 0)
+            return -1;
+        struct out *out = t->out;
+        t->out = NULL;
+        return out_commit(out, e) < 0 || (roles && save_roles(t, e) < 0) ? -1 : 0;
+    }
     progress_start(&t->bar, "bpe-train: merging", "ids", (double)t->vocab_size, t->progress,
                    t->quiet);
     t->vocab = bpe_train(t->counts, &t->opt, e);
@@ -265,6 +350,26 @@ static int run(struct train *t, struct err *e)
     return 0;
 }
 
+/* Options that the chosen model has nothing to do with are mistakes. */
+static int check_options(const struct train *t, struct opt *opts, struct err *e)
+{
+    static const struct {
+        const char *name;
+        unsigned models; /* bits */
+    } known[] = {
+        {"split", 1u << MODEL_BPE},
+        {"split-regex", 1u << MODEL_BPE},
+        {"cased", 1u << MODEL_WORDPIECE},
+        {"limit-alphabet", 1u << MODEL_WORDPIECE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (opt_find(opts, known[i].name)->given && !(known[i].models & 1u << t->model))
+            return err_usage(e, "--%s is not for --model %s", known[i].name, model_words[t->model]);
+    if (t->regex && opt_find(opts, "split")->given)
+        return err_usage(e, "--split and --split-regex exclude each other");
+    return 0;
+}
+
 static void release(struct train *t)
 {
     out_abort(t->out);
@@ -272,6 +377,10 @@ static void release(struct train *t)
     for (int64_t i = 0; t->cutter && i < t->n_threads; i++)
         cutter_free(t->cutter[i]);
     free(t->cutter);
+    for (int64_t i = 0; t->text_run && i < t->n_threads; i++)
+        train_text_run_free(t->text_run[i]);
+    free(t->text_run);
+    train_text_free(t->text);
     split_free(t->split);
     bpe_counts_free(t->counts);
     bpe_vocab_free(t->vocab);
@@ -286,15 +395,22 @@ int main(int argc, char **argv)
                       .min_frequency = 2,
                       .split_choice = SPLIT_O200K_WORD};
     struct opt opts[] = {
+        {.kind = OPT_CHOICE,
+         .name = "model",
+         .dst = &t.model,
+         .arg = "bpe|wordpiece",
+         .choices = model_words,
+         .shapes_output = true,
+         .help = "what is trained: byte-level BPE or WordPiece (default {})"},
         {.kind = OPT_INT,
          .letter = 's',
          .name = "vocab-size",
          .dst = &t.vocab_size,
          .arg = "N",
-         .min = 256,
+         .min = 1,
          .max = UINT32_MAX - 2,
          .shapes_output = true,
-         .help = "ids in all: special tokens, 256 bytes, merges (default {})"},
+         .help = "ids in all: special tokens, 256 bytes or the characters, merges (default {})"},
         {.kind = OPT_CHOICE,
          .name = "split",
          .dst = &t.split_choice,
@@ -317,6 +433,27 @@ int main(int argc, char **argv)
          .max = INT64_MAX,
          .shapes_output = true,
          .help = "a pair must occur N times to become a token (default {})"},
+        {.kind = OPT_INT,
+         .name = "max-token-length",
+         .dst = &t.max_token_length,
+         .arg = "N",
+         .min = 1,
+         .max = UINT32_MAX,
+         .shapes_output = true,
+         .help = "no token of more than N bytes, of WordPiece characters (default: any length)"},
+        {.kind = OPT_INT,
+         .name = "limit-alphabet",
+         .dst = &t.limit_alphabet,
+         .arg = "N",
+         .min = 1,
+         .max = UINT32_MAX,
+         .shapes_output = true,
+         .help = "wordpiece: the N most frequent characters (default: all)"},
+        {.kind = OPT_FLAG,
+         .name = "cased",
+         .dst = &t.cased,
+         .shapes_output = true,
+         .help = "wordpiece: keep capitals and accents"},
         {.kind = OPT_LIST,
          .name = "special",
          .dst = &t.special_list,
@@ -357,9 +494,10 @@ int main(int argc, char **argv)
         OPT_END,
     };
     struct prog p = {.name = "bpe-train",
-                     .purpose = "train a byte-level BPE tokenizer",
+                     .purpose = "train a tokenizer: byte-level BPE, WordPiece",
                      .synopsis = "[-s N] [--split gpt2|cl100k|o200k | --split-regex RE] "
-                                 "[--special TOKEN]... -o tok.json [FILE...]\n",
+                                 "[--special TOKEN]... -o tok.json [FILE...]\n"
+                                 "--model wordpiece [--cased] [-s N] -o tok.json [FILE...]\n",
                      .opts = opts};
     int rc = -1;
 
@@ -370,10 +508,7 @@ int main(int argc, char **argv)
         sig_cleanup();
         if (t.n_threads == 0)
             t.n_threads = sys_n_cpu();
-        if (t.regex && opt_find(opts, "split")->given)
-            err_usage(&e, "--split and --split-regex exclude each other");
-        else
-            rc = run(&t, &e);
+        rc = check_options(&t, opts, &e) < 0 ? -1 : run(&t, &e);
     }
     release(&t);
     opt_release(opts);

@@ -394,6 +394,39 @@ void bpe_counts_size(const struct bpe_counts *c, uint64_t *n_words, uint64_t *n_
     }
 }
 
+/* The piece in a slot; short ones are spelled out in bytes. */
+static struct bpe_piece slot_piece(const struct bpe_counts *c, const struct slot *s,
+                                   unsigned char bytes[16 + SLACK])
+{
+    struct bpe_piece piece = {.count = s->count};
+    if (is_long(s)) {
+        piece.s = long_bytes(c, s, &piece.len);
+    } else {
+        le64_put(bytes, s->k0);
+        le64_put(bytes + 8, s->k1);
+        piece.s = (const char *)bytes;
+        piece.len = (size_t)(s->k1 >> 56);
+    }
+    return piece;
+}
+
+int bpe_counts_scan(const struct bpe_counts *c,
+                    int (*each)(void *user, const char *s, size_t n, uint64_t count), void *user)
+{
+    int rc = 0;
+    for (int i = 0; i < PARTS && rc == 0; i++) {
+        const struct part *p = &c->thread[0]->part[i];
+        for (size_t k = 0; k < p->cap && rc == 0; k++) {
+            unsigned char bytes[16 + SLACK] = {0};
+            if (!p->slot[k].k1)
+                continue;
+            struct bpe_piece piece = slot_piece(c, &p->slot[k], bytes);
+            rc = each(user, piece.s, piece.len, piece.count);
+        }
+    }
+    return rc;
+}
+
 static int by_falling_count(const void *a, const void *b)
 {
     const struct slot *x = *(const struct slot *const *)a, *y = *(const struct slot *const *)b;
@@ -458,15 +491,7 @@ int bpe_counts_each(const struct bpe_counts *c,
         }
         const struct slot *s = list[i];
         unsigned char bytes[16 + SLACK] = {0};
-        struct bpe_piece piece = {.count = s->count};
-        if (is_long(s)) {
-            piece.s = long_bytes(c, s, &piece.len);
-        } else {
-            le64_put(bytes, s->k0);
-            le64_put(bytes + 8, s->k1);
-            piece.s = (const char *)bytes;
-            piece.len = (size_t)(s->k1 >> 56);
-        }
+        struct bpe_piece piece = slot_piece(c, s, bytes);
         each(user, &piece);
     }
     free(list);

@@ -15,7 +15,6 @@ struct bpe_piece {
     size_t len;
     uint64_t count;
 };
-int bpe_counts_fold(struct bpe_counts *c, int n_threads, struct err *e); /* all threads' into one */
 /* Of a folded table: distinct pieces of two bytes and more, and their bytes. */
 void bpe_counts_size(const struct bpe_counts *c, uint64_t *n_words, uint64_t *n_bytes);
 /* Of a folded table: those pieces in the order of falling count. */
@@ -148,5 +147,16 @@ void bpe_merge32(const struct trainer *t, struct scan *s, uint32_t a, uint32_t b
                  const struct places *pl, size_t from, size_t to);
 /* Ids of this and above mark separators and dead cells. */
 enum { BPE_MAX_NARROW = 0xfffe };
+
+static inline uint32_t words_get(const struct words *w, size_t i)
+{
+    if (w->wide)
+        return ((uint32_t *)w->cell)[i];
+    uint16_t v = ((uint16_t *)w->cell)[i];
+    return v >= BPE_MAX_NARROW ? (uint32_t)(int16_t)v : v;
+}
+
+/* The pairs of the words' first tokens, with their places, whatever tokens these are. */
+int bpe_first_pairs(struct trainer *t, struct err *e);
 
 #endif

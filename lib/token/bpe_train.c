@@ -112,6 +112,9 @@ static void words_release(struct words *w)
 struct filling {
     struct words *w;
     const uint32_t *byte_id;
+    const struct bpe_base *base;
+    uint32_t *ids; /* of a piece */
+    size_t ids_cap;
     struct err *e;
     int rc;
 };
@@ -122,14 +125,6 @@ static void set_cell(struct words *w, size_t i, uint32_t v)
         ((uint32_t *)w->cell)[i] = v;
     else
         ((uint16_t *)w->cell)[i] = (uint16_t)v;
-}
-
-static uint32_t get_cell(const struct words *w, size_t i)
-{
-    if (w->wide)
-        return ((uint32_t *)w->cell)[i];
-    uint16_t v = ((uint16_t *)w->cell)[i];
-    return v >= BPE_MAX_NARROW ? (uint32_t)(int16_t)v : v;
 }
 
 static void add_word(void *user, const struct bpe_piece *piece)
@@ -145,19 +140,30 @@ static void add_word(void *user, const struct bpe_piece *piece)
     }
     if (f->rc < 0)
         return;
-    for (size_t i = 0; i < piece->len; i++)
-        set_cell(w, w->n_cells++, f->byte_id[(unsigned char)piece->s[i]]);
+    if (f->base) {
+        if (mem_grow(&f->ids, &f->ids_cap, piece->len, sizeof *f->ids, f->e) < 0) {
+            f->rc = -1;
+            return;
+        }
+        size_t n = f->base->split(f->base->user, piece->s, piece->len, f->ids);
+        for (size_t i = 0; i < n; i++)
+            set_cell(w, w->n_cells++, f->ids[i]);
+    } else {
+        for (size_t i = 0; i < piece->len; i++)
+            set_cell(w, w->n_cells++, f->byte_id[(unsigned char)piece->s[i]]);
+    }
     set_cell(w, w->n_cells++, UINT32_MAX);
 }
 
 static int words_fill(struct words *w, const struct bpe_counts *c, const uint32_t *byte_id,
-                      struct err *e)
+                      const struct bpe_base *base, struct err *e)
 {
-    struct filling f = {w, byte_id, e, 0};
+    struct filling f = {.w = w, .byte_id = byte_id, .base = base, .e = e};
     set_cell(w, 0, UINT32_MAX);
     w->n_cells = 1;
-    if (bpe_counts_each(c, add_word, &f, e) < 0 || f.rc < 0 ||
-        mem_grow(&w->cls, &w->cls_cap, w->n_cls + 1, sizeof *w->cls, e) < 0)
+    int rc = bpe_counts_each(c, add_word, &f, e);
+    free(f.ids);
+    if (rc < 0 || f.rc < 0 || mem_grow(&w->cls, &w->cls_cap, w->n_cls + 1, sizeof *w->cls, e) < 0)
         return -1;
     w->cls[w->n_cls] = (struct weight_class){UINT32_MAX, 0};
     size_t k = 0;
@@ -189,7 +195,7 @@ static struct byte_pair *count_byte_pairs(struct trainer *t, const uint8_t *rank
         size_t end = w->cls[k + 1].from < w->n_cells ? w->cls[k + 1].from : w->n_cells;
         uint32_t a = UINT32_MAX;
         for (size_t i = w->cls[k].from; i < end; i++) {
-            uint32_t b = get_cell(w, i);
+            uint32_t b = words_get(w, i);
             if (a != UINT32_MAX && b != UINT32_MAX) {
                 struct byte_pair *p = &bp[rank[a] * ALPHABET + rank[b]];
                 p->count += w->cls[k].count;
@@ -225,7 +231,7 @@ static int first_pairs(struct trainer *t, struct err *e)
     }
     uint32_t a = UINT32_MAX;
     for (size_t i = 1; i < w->n_cells; i++) {
-        uint32_t b = get_cell(w, i);
+        uint32_t b = words_get(w, i);
         if (a != UINT32_MAX && b != UINT32_MAX) {
             struct byte_pair *p = &bp[rank[a] * ALPHABET + rank[b]];
             if (p->fill)
@@ -376,9 +382,33 @@ static int merge(struct trainer *t, uint32_t a, uint32_t b, uint32_t id, struct 
 
 /* ---- the loop */
 
-/* The id of what a and b make: that of a special token that reads the same, or a new one. */
+/* Notes the merge of a and b, which makes id. */
+static void add_merge(struct trainer *t, uint32_t a, uint32_t b, uint32_t id)
+{
+    struct bpe_vocab *v = t->v;
+    t->len[id] = t->len[a] + t->len[b];
+    v->merge_of[id] = (uint32_t)v->n_merges;
+    v->merge[v->n_merges++] = (struct bpe_merge){a, b, id};
+}
+
+/* The id of what a and b make: that of a special token that reads the same, or a new one. 1: the
+ * pair is to make none. */
 static int new_id(struct trainer *t, uint32_t a, uint32_t b, uint32_t *id, struct err *e)
 {
+    const struct bpe_base *base = t->opt->base;
+    if (base) {
+        if (t->v->n_merges == t->opt->vocab_size)
+            return 1;
+        int64_t given = base->make(base->user, a, b, t->v->n_ids, e);
+        if (given < 0)
+            return given == BPE_NO_TOKEN ? 1 : -1;
+        t->v->n_ids += given == t->v->n_ids;
+        *id = (uint32_t)given;
+        add_merge(t, a, b, *id);
+        return 0;
+    }
+    if (t->opt->max_token_bytes && t->len[a] + t->len[b] > t->opt->max_token_bytes)
+        return 1;
     struct bpe_vocab *v = t->v;
     size_t longest = 0;
     uint32_t len = t->len[a] + t->len[b];
@@ -395,9 +425,7 @@ static int new_id(struct trainer *t, uint32_t a, uint32_t b, uint32_t *id, struc
             return -1;
     }
     *id = found < 0 ? v->n_ids++ : (uint32_t)found;
-    t->len[*id] = len;
-    v->merge_of[*id] = (uint32_t)v->n_merges;
-    v->merge[v->n_merges++] = (struct bpe_merge){a, b, *id};
+    add_merge(t, a, b, *id);
     return 0;
 }
 
@@ -417,7 +445,10 @@ static int merge_all(struct trainer *t, struct err *e)
         }
         heap_pop(&t->heap);
         uint32_t a = (uint32_t)(top.key >> 32), b = (uint32_t)top.key, id;
-        if (new_id(t, a, b, &id, e) < 0 || merge(t, a, b, id, e) < 0)
+        int rc = new_id(t, a, b, &id, e);
+        if (rc == 1)
+            continue;
+        if (rc < 0 || merge(t, a, b, id, e) < 0)
             return -1;
         v->last_count = top.count;
         if (t->opt->progress && v->n_merges % 256 == 0 &&
@@ -473,7 +504,7 @@ static int trainer_init(struct trainer *t, struct bpe_counts *c, struct err *e)
     v->n_distinct = n_words;
     if (check_memory(n_words, v->n_distinct_bytes, t->opt->vocab_size, wide, e) < 0 ||
         words_init(&t->words, n_words, v->n_distinct_bytes, wide, e) < 0 ||
-        words_fill(&t->words, c, v->byte_id, e) < 0)
+        words_fill(&t->words, c, v->byte_id, t->opt->base, e) < 0)
         return -1;
     bpe_counts_clear(c);
 
@@ -488,9 +519,13 @@ static int trainer_init(struct trainer *t, struct bpe_counts *c, struct err *e)
         if (side_init(&t->scan[i].left, n_ids, e) < 0 || side_init(&t->scan[i].right, n_ids, e) < 0)
             return -1;
     }
-    for (int i = 0; i < 256; i++)
+    for (uint32_t i = 0; t->opt->base && i < t->opt->base->n_ids; i++)
+        t->len[i] = 1;
+    for (int i = 0; !t->opt->base && i < 256; i++)
         t->len[v->byte_id[i]] = 1;
-    return pairs_init(&t->pairs, e) < 0 ? -1 : first_pairs(t, e);
+    if (pairs_init(&t->pairs, e) < 0)
+        return -1;
+    return t->opt->base ? bpe_first_pairs(t, e) : first_pairs(t, e);
 }
 
 struct bpe_vocab *bpe_train(struct bpe_counts *c, const struct bpe_train_opt *opt, struct err *e)
@@ -499,7 +534,10 @@ struct bpe_vocab *bpe_train(struct bpe_counts *c, const struct bpe_train_opt *op
     struct trainer t = {.opt = opt, .v = v};
     if (!v)
         return NULL;
-    if (first_ids(v, opt, e) < 0 || trainer_init(&t, c, e) < 0 || merge_all(&t, e) < 0) {
+    if (opt->base)
+        v->n_ids = v->n_first = opt->base->n_ids;
+    if ((!opt->base && first_ids(v, opt, e) < 0) || trainer_init(&t, c, e) < 0 ||
+        merge_all(&t, e) < 0) {
         bpe_vocab_free(v);
         v = NULL;
     } else {

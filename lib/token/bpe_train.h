@@ -43,9 +43,31 @@ int bpe_count_piece(struct bpe_counts *c, int thread, const char *piece, size_t 
 /* Pieces counted so far, and bytes that the tables take; by one thread, while no other counts. */
 void bpe_counts_stat(const struct bpe_counts *c, uint64_t *n_pieces, uint64_t *n_bytes);
 void bpe_counts_free(struct bpe_counts *c);
+/* Once all is counted: the threads' counts into one, then every piece, in no order, with 64
+ * readable bytes behind it; a value of each() that is not 0 ends the scan and is returned. */
+int bpe_counts_fold(struct bpe_counts *c, int n_threads, struct err *e);
+int bpe_counts_scan(const struct bpe_counts *c,
+                    int (*each)(void *user, const char *s, size_t n, uint64_t count), void *user);
+
+/*
+ * Words may be made of other tokens than bytes: characters, or what an earlier tokenizer makes of
+ * them. The ids below n_ids are these tokens; then the result has neither specials nor bytes.
+ */
+struct bpe_base {
+    uint32_t n_ids;
+    /* The piece's tokens, at most n of them, to ids; how many. */
+    size_t (*split)(void *user, const char *s, size_t n, uint32_t *ids);
+    /* Of the pair (left, right): the id that it makes, which is `id` or, if its text has one, that,
+     * which must stand in no word yet; BPE_NO_TOKEN: it is not to be a token; -1 err. */
+    int64_t (*make)(void *user, uint32_t left, uint32_t right, uint32_t id, struct err *e);
+    void *user;
+};
+#define BPE_NO_TOKEN (-2)
 
 struct bpe_train_opt {
-    uint32_t vocab_size; /* ids in all; at least those of special tokens and bytes */
+    const struct bpe_base *base; /* NULL: bytes */
+    uint32_t max_token_bytes;    /* longer ones are not made; 0: any length. Of bytes only */
+    uint32_t vocab_size;         /* ids in all; at least those of special tokens and bytes */
     uint64_t min_frequency;
     const char *const *special; /* UTF-8, not empty */
     size_t n_special;

@@ -49,27 +49,26 @@ static int64_t find(const struct import_vocab *v, const char *s)
     return -1;
 }
 
+/* The five that BERT knows, of equal ones the last, and what is said to be one. */
+static bool is_special(const struct import_vocab *v, size_t id)
+{
+    static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    const struct import_token *t = &v->v[id];
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (t->len == strlen(special[i]) && memcmp(t->s, special[i], t->len) == 0)
+            return find(v, special[i]) == (int64_t)id;
+    return t->type == TOKEN_ADDED;
+}
+
 int import_wordpiece_document(const struct import_vocab *v, bool lowercase, int64_t unk,
                               int64_t cls, int64_t sep, struct buf *json, struct err *e)
 {
-    static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     if (unk < 0)
         return err_set(e, "there is no token [UNK]");
     if (buf_puts(json, IMPORT_HEAD, e) < 0)
         return -1;
-    /* in the order of their ids, as the library writes them */
-    int64_t ids[5];
-    for (int i = 0; i < 5; i++) {
-        ids[i] = find(v, special[i]);
-        for (int k = i; k > 0 && ids[k] < ids[k - 1]; k--) {
-            int64_t x = ids[k];
-            ids[k] = ids[k - 1];
-            ids[k - 1] = x;
-        }
-    }
-    for (int i = 0; i < 5; i++)
-        if (ids[i] >= 0 &&
-            import_put_added(json, (size_t)ids[i], &v->v[ids[i]], true, false, e) < 0)
+    for (size_t i = 0; i < v->n; i++)
+        if (is_special(v, i) && import_put_added(json, i, &v->v[i], true, false, e) < 0)
             return -1;
     if (buf_printf(json, e,
                    "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"

@@ -51,7 +51,8 @@ int import_sp_document(struct sp_model *m, struct buf *json, struct err *e);
 /* Merges by falling score, as an array of pairs. */
 int import_sp_merges(const struct import_vocab *v, struct buf *json, struct err *e);
 
-/* WordPiece; tokens as vocab.txt spells them. cls and sep are ids, -1: none. */
+/* WordPiece; tokens as vocab.txt spells them, special ones being those of BERT and TOKEN_ADDED. cls
+ * and sep are ids, -1: none. */
 int import_wordpiece_document(const struct import_vocab *v, bool lowercase, int64_t unk,
                               int64_t cls, int64_t sep, struct buf *json, struct err *e);
 

@@ -110,7 +110,7 @@ is "$(tok bytes.json '@token . " " . @merges . " " . @{$t->{added_tokens}}')" '2
     '-s 256 --no-special: the bytes alone'
 fails 2 '258 is the least' 'a size without room' \
     bpe-train -s 257 --special a1 --special b2 -o got3 corpus.txt
-fails 2 'out of range: 256' 'under 256' bpe-train -s 255 --no-special -o got3 corpus.txt
+fails 2 '256 is the least' 'under 256' bpe-train -s 255 --no-special -o got3 corpus.txt
 run bpe-train -s 30000 --min-frequency 500 -o got corpus.txt
 like "$err" 'fewer than the 30000 .* no other pair occurs 500 times' 'a text too small'
 bpe-train -q -s 300 --special '<a>' --special '<b "q">' --special '<a>' -o got corpus.txt

@@ -1,0 +1,53 @@
+#!/bin/sh
+# bpe-train --model: WordPiece; what others make of the same text; usage.
+
+. "${0%/*}/../lib.sh"
+need_command bpe-train tokenize detokenize perl
+
+vocab() { # the tokens in the order of their ids
+    perl -MJSON::PP -0777 -ne '
+        my $v = JSON::PP->new->utf8->decode($_)->{model}{vocab};
+        binmode STDOUT, ":utf8";
+        print join " ", ref $v eq "ARRAY" ? map { $_->[0] } @$v : sort { $v->{$a} <=> $v->{$b} } keys %$v
+    ' "$1"
+}
+
+# ---- WordPiece: as WordPieceTrainer of the tokenizers library 0.23 has it
+
+printf 'low lower lowest, newer newest wide wider widest! L\303\263wer' >low.txt
+runs 'WordPiece' bpe-train -q --model wordpiece -s 60 -o wp.json low.txt
+is "$(vocab wp.json)" '[PAD] [UNK] [CLS] [SEP] [MASK] ! , d e i l n o r s t w ##d ##e ##i ##o ##r ##s ##t ##w ##we lo wi ##de ##st ##wer wide ne ##west lower' \
+    'has its tokens in its order'
+run tokenize -q -t wp.json --text-ids --text low.txt
+is "$status" 0 'tokenize reads it' || diag "$err"
+tokenize -q -t wp.json --text low.txt | detokenize -q >back
+is "$(cat back)" 'low lower lowest, newer newest wide wider widest! lower' 'and the text comes back'
+bpe-train -q --model wordpiece --cased -s 60 -o cased.json low.txt
+like " $(vocab cased.json) " ' L .* ##ó ' '--cased keeps capitals and accents'
+bpe-train -q --model wordpiece --limit-alphabet 3 -s 60 -o few.json low.txt
+is "$(vocab few.json)" '[PAD] [UNK] [CLS] [SEP] [MASK] e l w ##e ##w ##we lwe we ##ewe' '--limit-alphabet'
+bpe-train -q --model wordpiece --max-token-length 2 -s 60 -o short.json low.txt
+unlike "$(vocab short.json)" '[a-z][a-z][a-z]' '--max-token-length'
+bpe-train -q --max-token-length 2 --no-special -s 300 -o bytes.json low.txt
+unlike "$(vocab bytes.json)" '[a-z][a-z][a-z]' '--max-token-length of bytes'
+for j in 2 3 5; do
+    bpe-train -q -j $j --model wordpiece -s 200 -o j.json "$TOP"/man/man1/*.1
+    bpe-train -q -j 1 --model wordpiece -s 200 -o one.json "$TOP"/man/man1/*.1
+    same j.json one.json "-j $j"
+done
+: >empty
+run bpe-train --model wordpiece -s 60 -o none.json empty
+is "$status" 0 'no text'
+like "$err" 'no text' 'is said'
+
+# ---- usage
+
+fails 2 'small' 'a vocabulary too small for the characters' \
+    bpe-train --model wordpiece -s 30 -o no.json "$TOP/man/man1/tokenize.1"
+fails 2 '--split is not for' 'a split for words' bpe-train --model wordpiece --split gpt2 low.txt
+fails 2 '--cased is not for' 'capitals of bytes' bpe-train --cased low.txt
+fails 2 'model' 'another model' bpe-train --model wordlevel low.txt
+fails 1 'UNK' 'special tokens without the unknown one' \
+    bpe-train --model wordpiece --special '[X]' -s 256 -o no.json low.txt
+ok [ ! -e no.json ] -- 'and nothing appears'
+done_testing
