@@ -144,9 +144,35 @@ static int rewrite_escape(struct rewriter *w, bool in_class)
     return buf_add(&w->out, w->re + at, 2, w->e);
 }
 
+/* A bracket inside of brackets at w->i adds its members, which go in among the others. */
+static int enter_nested(struct rewriter *w)
+{
+    const size_t at = w->i;
+    const char c = at + 1 < w->n ? w->re[at + 1] : 0;
+    if (c == '^' || c == ':' || w->re[at - 1] == '-')
+        return refuse(w, at, "such a bracket inside of brackets");
+    w->i++;
+    if (c != '-')
+        return 0;
+    w->i++;
+    return put(w, "\\-");
+}
+
+static int leave_nested(struct rewriter *w)
+{
+    if (w->out.len && w->re[w->i - 1] == '-' && w->re[w->i - 2] != '\\') {
+        w->out.len--; /* no range with what follows */
+        if (put(w, "\\-") < 0)
+            return -1;
+    }
+    w->i++;
+    return w->i < w->n && w->re[w->i] == '-' ? refuse(w, w->i, "a range behind inner brackets") : 0;
+}
+
 static int rewrite_class(struct rewriter *w)
 {
     size_t at = w->i++;
+    int depth = 0;
     if (put(w, "[") < 0)
         return -1;
     if (w->i < w->n && w->re[w->i] == '^') {
@@ -158,14 +184,24 @@ static int rewrite_class(struct rewriter *w)
         if (w->i >= w->n)
             return malformed(w, at, "a bracket without its closing one");
         char c = w->re[w->i];
-        if (c == ']' && !first) {
+        if (c == ']' && depth && w->re[w->i - 1] != '[') {
+            depth--;
+            if (leave_nested(w) < 0)
+                return -1;
+            continue;
+        }
+        if (c == ']' && !first && !depth) {
             w->i++;
             return put(w, "]");
         }
         if (c == ']')
             return malformed(w, w->i, "an empty pair of brackets");
-        if (c == '[')
-            return refuse(w, w->i, "a bracket inside of brackets");
+        if (c == '[') {
+            depth++;
+            if (enter_nested(w) < 0)
+                return -1;
+            continue;
+        }
         if (c == '&' && w->i + 1 < w->n && w->re[w->i + 1] == '&')
             return refuse(w, w->i, "&& inside of brackets");
         if (c == '\\') {

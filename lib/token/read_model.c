@@ -113,7 +113,11 @@ static int read_scored(struct model_reader *r)
         return j->error ? jscan_err(j, r->e) : err_set(r->e, "model.vocab is not a list of pairs");
     if (t->vocab.n == 0)
         return err_set(r->e, "model.vocab is empty");
-    return vocab_index(&t->vocab, r->e);
+    if (vocab_index(&t->vocab, r->e) < 0)
+        return -1;
+    for (size_t i = 0; i < t->vocab.n; i++) /* also of equal strings each id has its token */
+        t->vocab.by_id[i] = (uint32_t)i + 1;
+    return 0;
 }
 
 static int read_vocab(struct model_reader *r, enum jscan_type type)

@@ -1,7 +1,10 @@
 """Tokenizers of every kind against the `tokenizers` library: ids, offsets and decoding.
 
     python3 tests/long/compare_tokenizers.py kinds [SEED [ROUNDS]]   small ones made on the spot
-    python3 tests/long/compare_tokenizers.py files CORPUS... -- TOKENIZER.json.gz...
+    python3 tests/long/compare_tokenizers.py shapes CHARSMAP.json.gz...   as published ones look
+    python3 tests/long/compare_tokenizers.py files TOKENIZER.json.gz... -- CORPUS.jsonl.gz...
+
+CHARSMAP: tokenizer.json files from which precompiled charsmaps are taken.
 
 Prints TAP. The programs are sought in PATH, and files are written into the directory it runs in.
 """
@@ -285,7 +288,263 @@ def random_kind(r, k):
     compare("random %d %s" % (k, " ".join(names)), tok, texts + make_texts(r, 60))
 
 
+# ---- as published ones look, with small vocabularies
+
+CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+"
+          r"[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+QWEN2 = CL100K.replace("{1,3}", "")
+BLOOM = " ?[^(\\s|[.,!?…。，、।۔،])]+"
+DEEPSEEK = ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", r"\p{N}+"]
+
+
+def added(content, special=True, **kw):
+    d = {"content": content, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False, "special": special}
+    d.update(kw)
+    return d
+
+
+def byte_level(prefix=False, regex=True, trim=True):
+    return {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": trim,
+            "use_regex": regex}
+
+
+def sequence_of(key, *v):
+    return {"type": "Sequence", key: list(v)}
+
+
+def split(pattern, behavior="Isolated", invert=False, kind="Regex"):
+    return {"type": "Split", "pattern": {kind: pattern}, "behavior": behavior, "invert": invert}
+
+
+def metaspace(**kw):
+    return dict({"type": "Metaspace", "replacement": "\u2581"}, **kw)
+
+
+def replace(pattern, content, kind="String"):
+    return {"type": "Replace", "pattern": {kind: pattern}, "content": content}
+
+
+def template(before, after):
+    part = lambda s: {"SpecialToken": {"id": s, "type_id": 0}}
+    return {"type": "TemplateProcessing",
+            "single": [part(s) for s in before] + [{"Sequence": {"id": "A", "type_id": 0}}] +
+                      [part(s) for s in after],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {s: {"id": s, "ids": [1], "tokens": [s]} for s in before + after}}
+
+
+LLAMA_DECODER = sequence_of("decoders", replace("\u2581", " "), {"type": "ByteFallback"},
+                            {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1,
+                                               "stop": 0})
+LLAMA_NORM = sequence_of("normalizers", {"type": "Prepend", "prepend": "\u2581"},
+                         replace(" ", "\u2581"))
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+        "strip_accents": None, "lowercase": True}
+
+
+def shapes(charsmap):
+    """name: kind of model, its settings, normalizer, pre_tokenizer, decoder, post_processor, added"""
+    bpe, pieces, unigram = "BPE", "WordPiece", "Unigram"
+    bl, blf = byte_level(), byte_level(regex=False)
+    spm = {"type": "Precompiled", "precompiled_charsmap": charsmap}
+    ends = [added("<s>"), added("</s>"), added("<unk>")]
+    mask = added("<mask>", lstrip=True)
+    fall = {"byte_fallback": True, "unk_token": "<unk>", "fuse_unk": True}
+    wp = {"type": "WordPiece", "prefix": "##", "cleanup": True}
+    bert = [added(x) for x in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
+    albert = [replace("``", '"'), replace("''", '"'), {"type": "NFKD"}, {"type": "StripAccents"},
+              {"type": "Lowercase"}, spm]
+    tekken = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+              r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|"
+              r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    return {
+        "gpt2, gpt-j, opt": (bpe, {}, None, bl, bl, byte_level(True, trim=False),
+                             [added("<|endoftext|>", normalized=True)]),
+        "roberta, bart": (bpe, {}, None, bl, bl,
+                          {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0],
+                           "trim_offsets": True, "add_prefix_space": False}, ends + [mask]),
+        "roberta with a space before": (bpe, {}, None, byte_level(True), bl,
+                                        {"type": "RobertaProcessing", "sep": ["</s>", 2],
+                                         "cls": ["<s>", 0], "trim_offsets": True,
+                                         "add_prefix_space": True}, ends + [mask]),
+        "gpt-neox, phi": (bpe, {}, {"type": "NFC"}, bl, bl, bl,
+                          [added("<|endoftext|>"), added("    ", False, normalized=True),
+                           added("  ", False, normalized=True)]),
+        "codegen, phi-2": (bpe, {}, None, bl, bl, byte_level(trim=False),
+                           [added("\t\t", False, normalized=True), added("  ", False,
+                                                                         normalized=True)]),
+        "bloom": (bpe, {}, None, sequence_of("pretokenizers", split(BLOOM), blf), bl,
+                  byte_level(True, False, False), ends),
+        "falcon": (bpe, {}, None, sequence_of(
+            "pretokenizers", {"type": "Punctuation", "behavior": "Contiguous"}, bl,
+            {"type": "Digits", "individual_digits": False},
+            split("[0-9][0-9][0-9]")), bl, byte_level(trim=False), [added(">>TITLE<<")]),
+        "starcoder": (bpe, {}, None, sequence_of(
+            "pretokenizers", {"type": "Digits", "individual_digits": True}, bl), bl, bl,
+            [added("<fim_prefix>")]),
+        "command-r": (bpe, {}, {"type": "NFC"}, sequence_of(
+            "pretokenizers", {"type": "Digits", "individual_digits": True}, bl), bl,
+            sequence_of("processors", byte_level(True, trim=False), template(["<s>"], [])), ends),
+        "llama 3": (bpe, {"ignore_merges": True}, None,
+                    sequence_of("pretokenizers", split(CL100K), blf), bl,
+                    sequence_of("processors", byte_level(True, trim=False), template(["<s>"], [])),
+                    ends),
+        "qwen 2": (bpe, {}, {"type": "NFC"}, sequence_of("pretokenizers", split(QWEN2), blf), bl,
+                   byte_level(False, False, False), [added("<|im_end|>")]),
+        "mistral tekken": (bpe, {"ignore_merges": True}, None,
+                           sequence_of("pretokenizers", split(tekken), blf), bl, bl, ends),
+        "deepseek coder": (bpe, {}, sequence_of("normalizers"), sequence_of(
+            "pretokenizers", *[split(x) for x in DEEPSEEK], bl), bl, bl, ends),
+        "llama 1 and 2, yi": (bpe, fall, LLAMA_NORM, None, LLAMA_DECODER, template(["<s>"], []), ends),
+        "llama 2 anew": (bpe, fall, None, metaspace(prepend_scheme="first", split=False),
+                         LLAMA_DECODER, template(["<s>"], []), ends),
+        "mistral 3": (bpe, fall, None, metaspace(prepend_scheme="first", split=False),
+                      LLAMA_DECODER, template(["<s>"], []), ends + [added("[INST]")]),
+        "gemma": (bpe, fall, replace(" ", "\u2581"), split(" ", "MergedWithPrevious",
+                                                           kind="String"),
+                  sequence_of("decoders", replace("\u2581", " "), {"type": "ByteFallback"},
+                              {"type": "Fuse"}), template(["<s>"], []),
+                  ends + [added("\n\n", False), added("\u2581\u2581", False), added("<b>", False)]),
+        "phi 3": (bpe, fall, LLAMA_NORM, None, LLAMA_DECODER, template(["<s>"], []),
+                  ends + [added("<|user|>", rstrip=True), added("<|end|>", rstrip=True)]),
+        "clip": (bpe, {"end_of_word_suffix": "</w>", "unk_token": "<unk>"}, sequence_of(
+            "normalizers", {"type": "NFC"}, replace(r"\s+", " ", "Regex"), {"type": "Lowercase"}),
+            sequence_of("pretokenizers", split(
+                r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", "Removed", True), bl),
+            bl, {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1],
+                 "trim_offsets": False, "add_prefix_space": False}, ends),
+        "gpt, xlm": (bpe, {"end_of_word_suffix": "</w>", "unk_token": "<unk>"}, dict(BERT),
+                     {"type": "BertPreTokenizer"}, {"type": "BPEDecoder", "suffix": "</w>"}, None,
+                     ends),
+        "whisper": (bpe, {}, None, bl, bl, template(["<s>"], ["</s>"]),
+                    ends + [added("<|0.00|>", False)]),
+        "bert, electra, distilbert": (pieces, {}, dict(BERT), {"type": "BertPreTokenizer"}, wp,
+                                      template(["[CLS]"], ["[SEP]"]), bert),
+        "bert cased": (pieces, {}, dict(BERT, lowercase=False), {"type": "BertPreTokenizer"}, wp,
+                       {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, bert),
+        "mpnet": (pieces, {}, dict(BERT), {"type": "BertPreTokenizer"}, wp,
+                  {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0],
+                   "trim_offsets": True, "add_prefix_space": False}, ends + [mask]),
+        "t5": (unigram, {}, spm, sequence_of(
+            "pretokenizers", {"type": "WhitespaceSplit"}, metaspace(add_prefix_space=True)),
+            metaspace(add_prefix_space=True), template([], ["</s>"]),
+            ends + [added("<extra_id_0>"), added("<extra_id_1>")]),
+        "t5 anew, flan": (unigram, {}, sequence_of(
+            "normalizers", spm, {"type": "Strip", "strip_left": False, "strip_right": True},
+            replace(" {2,}", "\u2581", "Regex")), metaspace(prepend_scheme="always", split=True),
+            metaspace(prepend_scheme="always", split=True), template([], ["</s>"]), ends),
+        "xlm-r, mbart, camembert": (unigram, {}, sequence_of(
+            "normalizers", spm, replace(" {2,}", " ", "Regex")), metaspace(prepend_scheme="always"),
+            metaspace(prepend_scheme="always"), template(["<s>"], ["</s>"]), ends + [mask]),
+        "albert": (unigram, {}, sequence_of("normalizers", *albert), sequence_of(
+            "pretokenizers", {"type": "WhitespaceSplit"}, metaspace(add_prefix_space=True)),
+            metaspace(add_prefix_space=True), template(["[CLS]"], ["[SEP]"]), bert[2:] + [mask]),
+        "deberta 3": (unigram, {}, sequence_of(
+            "normalizers", {"type": "Strip", "strip_left": True, "strip_right": True}, spm,
+            replace(" {2,}", " ", "Regex")), sequence_of("pretokenizers", metaspace()),
+            metaspace(), template(["[CLS]"], ["[SEP]"]), bert[2:]),
+        "nllb, m2m, madlad": (unigram, {"byte_fallback": True}, sequence_of(
+            "normalizers", spm, {"type": "Nmt"}, {"type": "NFKC"}), metaspace(
+                prepend_scheme="never"), metaspace(prepend_scheme="never"), None, ends),
+        "words": ("WordLevel", {}, sequence_of("normalizers", {"type": "NFD"}, {"type": "Lowercase"},
+                                               {"type": "StripAccents"}), {"type": "Whitespace"},
+                  None, None, ends),
+    }
+
+
+def build(r, shape, texts):
+    kind, settings, norm, pre, dec, post, tokens = shape
+    j = json.loads(Tokenizer(models.WordLevel({"a": 0}, "a")).to_str())
+    j.update(normalizer=norm, pre_tokenizer=pre, decoder=dec)
+    tok = Tokenizer.from_str(json.dumps(j))
+    names = [t["content"] for t in tokens]
+    if kind == "BPE":
+        byte = pre and "ByteLevel" in json.dumps(pre)
+        if settings.get("byte_fallback"):
+            names = names[:3] + BYTES
+        t = trainers.BpeTrainer(
+            vocab_size=1500, show_progress=False, special_tokens=names, limit_alphabet=300,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if byte else [],
+            **({"end_of_word_suffix": "</w>"} if "end_of_word_suffix" in settings else {}))
+        m = models.BPE()
+    elif kind == "WordPiece":
+        t = trainers.WordPieceTrainer(vocab_size=1500, show_progress=False,
+                                      special_tokens=["[UNK]"] + names, limit_alphabet=300)
+        m = models.WordPiece({"[UNK]": 0}, unk_token="[UNK]")
+    elif kind == "Unigram":
+        t = trainers.UnigramTrainer(vocab_size=1500, show_progress=False, unk_token="<unk>",
+                                    special_tokens=["<unk>"] + names +
+                                    (BYTES if "byte_fallback" in settings else []))
+        m = models.Unigram()
+    else:
+        t = trainers.WordLevelTrainer(vocab_size=1500, show_progress=False,
+                                      special_tokens=["<unk>"] + names)
+        m = models.WordLevel({"<unk>": 0}, "<unk>")
+    tok.model = m
+    tok.train_from_iterator(texts, t)
+    j = json.loads(tok.to_str())
+    j["model"].update(settings)
+    j.update(post_processor=post, added_tokens=[])
+    tok = Tokenizer.from_str(json.dumps(j))
+    for k in tokens:
+        tok.add_tokens([AddedToken(**k)])
+    return tok
+
+
+# ---- published files over a corpus
+
+def load(path):
+    return Tokenizer.from_buffer(gzip.open(path).read())
+
+
+def corpus(paths):
+    for path in paths:
+        batch = []
+        for line in gzip.open(path, "rt", encoding="utf-8"):
+            batch.append(json.loads(line)["text"])
+            if sum(map(len, batch[-50:])) > 1 << 20 or len(batch) == 500:
+                yield os.path.basename(path), batch
+                batch = []
+        if batch:
+            yield os.path.basename(path), batch
+
+
+def over_corpus(path, paths):
+    """Ids and decoding of each document."""
+    tok = load(path)
+    name = os.path.basename(path).split(".")[0]
+    n_docs = n_ids = 0
+    bad = []
+    for at, texts in corpus(paths):
+        with open("in.jsonl", "w") as f:
+            for text in texts:
+                f.write(json.dumps({"text": text}) + "\n")
+        want = tok.encode_batch_fast(texts, add_special_tokens=False)
+        out = run("tokenize", "-q", "-t", path, "--text-ids", "in.jsonl").split("\n")
+        for text, w, line in zip(texts, want, out):
+            n_docs += 1
+            n_ids += len(w.ids)
+            if w.ids != [int(x) for x in line.split()]:
+                bad.append((at, text[:60]))
+    ok(not bad, "%s: ids of %d documents, %d in all, %d differ" % (name, n_docs, n_ids, len(bad)),
+       *bad[:2])
+
+
 def main():
+    if sys.argv[1] == "files":
+        at = sys.argv.index("--")
+        for path in sys.argv[2:at]:
+            over_corpus(path, sys.argv[at + 1:])
+    if sys.argv[1] == "shapes":
+        for path in sys.argv[2:]:
+            j = json.load(gzip.open(path))
+            maps = [n["precompiled_charsmap"] for n in j["normalizer"]["normalizers"]
+                    if n["type"] == "Precompiled"]
+            for k, (name, shape) in enumerate(shapes(maps[0]).items()):
+                r = random.Random(k)
+                texts = make_texts(r, 300) + [" ".join(WORDS)] * 3
+                compare(name, build(r, shape, texts), texts + make_texts(r, 300))
     if sys.argv[1] == "kinds":
         seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
         rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 100
