@@ -252,6 +252,7 @@ static void check_stream(const struct docs *d, int n_ctx)
     }
     is_int(i, w.n_windows, "as many held-out windows");
     is_int(bad, 0, "equal held-out windows");
+    windows_release(&w);
     windows_init(&w, &c, n_ctx, BOS, EOS, PART_TRAIN_DOCS, 0.3, 7, NULL);
     check_forward(path, &plan, w.n_windows / 2, half_mark);
     windows_release(&w);
