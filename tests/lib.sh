@@ -189,6 +189,11 @@ is_long() {
     [ -n "${QUERN_LONG:-}" ]
 }
 
+# A sanitizer's build needs memory and address space of its own.
+is_sanitized() {
+    [ -n "$(sed -n 's/^SANITIZE = //p' "$BUILD/config.mk")" ]
+}
+
 done_testing() {
     echo "1..$tap_n"
     [ "$tap_failed" -eq 0 ]

@@ -211,7 +211,7 @@ peak_kib() { # peak_kib OPTION... : of dedup on stdin
             select undef, undef, undef, 0.002 }
         print $max' -- "$@"
 }
-if [ -r /proc/self/status ] && [ -z "${QUERN_SANITIZED:-}" ] && ! nm -D "$BUILD"/lib/libcore.so.0 2>/dev/null | grep -q __asan; then
+if [ -r /proc/self/status ] && ! is_sanitized; then
     n=400000
     awk "BEGIN { for (i = 0; i < $n; i++) print \"{\\\"text\\\": \\\"\" i \"\\\"}\" }" >numbers.jsonl
     head -n 20000 numbers.jsonl >few.jsonl
