@@ -2,32 +2,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/le.h"
+#include "base/pool.h"
 #include "base/sys.h"
 #include "token/bpe_model.h"
 #include "token/bytelevel.h"
 
-/* Strings of merges are looked up this many at a time, so that the cells are fetched ahead. */
-enum { BATCH = 64 };
+/* Strings of merges are looked up FETCHED at a time, so that the cells are fetched ahead; of large
+ * files a thread looks up BATCH of them while the next ones are read. */
+enum { FETCHED = 64, BATCH = 2048, LARGE = 4 << 20, MOST_THREADS = 2 };
 
-struct merge_reader {
-    struct tokenizer *t;
-    struct bpe *b;
-    size_t cap_pairs, cap_new;
+struct merge_batch {
     struct side {
         const char *s;
         size_t n;
         uint64_t hash;
     } side[BATCH][2];
-    size_t n;
-    uint32_t guess; /* the token that the last merge made */
-    struct buf joined;
-    struct err *e;
+    uint32_t pairs[BATCH][2], new_of[BATCH];
+    size_t n, rank; /* rank: of the first */
 };
 
-static int no_token(struct merge_reader *r, size_t rank, const char *s, size_t n)
+struct merge_reader {
+    struct tokenizer *t;
+    struct bpe *b;
+    struct jscan *j;
+    size_t cap_pairs, cap_new, n_read;
+    bool ended;
+    struct buf joined[MOST_THREADS];
+};
+
+static int no_token(size_t rank, const char *s, size_t n, struct err *e)
 {
-    return err_set(r->e, "merge %zu needs the token '%.*s', which the vocabulary lacks", rank,
+    return err_set(e, "merge %zu needs the token '%.*s', which the vocabulary lacks", rank,
                    (int)(n < 60 ? n : 60), s);
 }
 
@@ -39,110 +44,135 @@ static bool is_joined(const struct tokenizer *t, uint32_t id, const struct side 
            memcmp(k->s + a->n, b->s, b->n) == 0;
 }
 
-/* The id of the two strings joined. Most files have them in order: the token of the merge before,
- * or the one after that, is tried first. */
-static int64_t joined_id(struct merge_reader *r, const struct side *a, const struct side *b)
+/* The id of the two strings joined; -2: no memory. Most files have them in order: the token of the
+ * merge before, guess, or the one after that, is tried first. */
+static int64_t joined_id(const struct tokenizer *t, uint32_t guess, const struct side *a,
+                         const struct side *b, struct buf *joined, struct err *e)
 {
-    for (uint32_t id = r->guess; id <= r->guess + 1; id++)
-        if (is_joined(r->t, id, a, b))
+    for (uint32_t id = guess; id <= guess + 1; id++)
+        if (is_joined(t, id, a, b))
             return id;
-    buf_clear(&r->joined);
-    if (buf_reserve(&r->joined, a->n + b->n + 16, r->e) < 0)
+    buf_clear(joined);
+    if (buf_reserve(joined, a->n + b->n + 16, e) < 0)
         return -2;
-    memcpy(r->joined.s, a->s, a->n);
-    memcpy(r->joined.s + a->n, b->s, b->n);
-    return vocab_id(&r->t->vocab, r->joined.s, a->n + b->n);
+    memcpy(joined->s, a->s, a->n);
+    memcpy(joined->s + a->n, b->s, b->n);
+    return vocab_id(&t->vocab, joined->s, a->n + b->n);
 }
 
-static int resolve(struct merge_reader *r)
+static void fetch_sides(const struct vocab *v, struct side (*side)[2], size_t n)
 {
-    struct bpe *b = r->b;
-    if (b->n_merges + r->n > BPE_MAX_MERGES)
-        return err_set(r->e, "more than %d merges", (int)BPE_MAX_MERGES);
-    if (mem_grow(&b->pairs, &r->cap_pairs, b->n_merges + r->n, sizeof *b->pairs, r->e) < 0 ||
-        mem_grow(&b->new_of, &r->cap_new, b->n_merges + r->n, sizeof *b->new_of, r->e) < 0)
-        return -1;
-    for (int stage = 1; stage <= 2; stage++)
-        for (size_t i = 0; i < 2 * r->n; i++)
-            vocab_prefetch(&r->t->vocab, stage, r->side[i / 2][i % 2].hash,
-                           r->side[i / 2][i % 2].n);
-    for (size_t i = 0; i < r->n; i++) {
-        struct side *s = r->side[i];
-        size_t rank = b->n_merges++;
+    for (int stage = 0; stage <= 2; stage++)
+        for (size_t i = 0; i < 2 * n; i++) {
+            struct side *s = &side[i / 2][i % 2];
+            if (stage == 0)
+                s->hash = vocab_hash(s->s, s->n);
+            vocab_prefetch(v, stage, s->hash, s->n);
+        }
+}
+
+/* In any thread. */
+static int resolve(void *user, void *batch, int thread, struct err *e)
+{
+    struct merge_reader *r = user;
+    struct merge_batch *b = batch;
+    const struct tokenizer *t = r->t;
+    const size_t prefix = t->settings.prefix.len;
+    uint32_t guess = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        struct side *s = b->side[i];
+        if (i % FETCHED == 0)
+            fetch_sides(&t->vocab, b->side + i, b->n - i < FETCHED ? b->n - i : FETCHED);
         for (int k = 0; k < 2; k++) {
-            int64_t id = vocab_find(&r->t->vocab, s[k].hash, s[k].s, s[k].n);
+            int64_t id = vocab_find(&t->vocab, s[k].hash, s[k].s, s[k].n);
             if (id < 0)
-                return no_token(r, rank, s[k].s, s[k].n);
-            b->pairs[rank][k] = (uint32_t)id;
+                return no_token(b->rank + i, s[k].s, s[k].n, e);
+            b->pairs[i][k] = (uint32_t)id;
         }
         struct side right = s[1]; /* without what marks it as not the first */
-        if (r->t->settings.prefix.len && right.n >= r->t->settings.prefix.len) {
-            right.s += r->t->settings.prefix.len;
-            right.n -= r->t->settings.prefix.len;
+        if (prefix && right.n >= prefix) {
+            right.s += prefix;
+            right.n -= prefix;
         }
-        int64_t id = joined_id(r, &s[0], &right);
+        int64_t id = joined_id(t, guess, &s[0], &right, &r->joined[thread], e);
         if (id < 0)
-            return id == -2 ? -1 : no_token(r, rank, r->joined.s, s[0].n + right.n);
-        b->new_of[rank] = r->guess = (uint32_t)id;
+            return id == -2 ? -1 : no_token(b->rank + i, r->joined[thread].s, s[0].n + right.n, e);
+        b->new_of[i] = guess = (uint32_t)id;
     }
-    r->n = 0;
     return 0;
 }
 
-static int add_side(struct merge_reader *r, int k, const char *s, size_t n)
+static int keep(void *user, void *batch, struct err *e)
 {
-    struct side *side = &r->side[r->n][k];
-    *side = (struct side){s, n, vocab_hash(s, n)};
-    vocab_prefetch(&r->t->vocab, 0, side->hash, n);
+    struct merge_reader *r = user;
+    const struct merge_batch *m = batch;
+    struct bpe *b = r->b;
+    if (b->n_merges + m->n > BPE_MAX_MERGES)
+        return err_set(e, "more than %d merges", (int)BPE_MAX_MERGES);
+    if (mem_grow(&b->pairs, &r->cap_pairs, b->n_merges + m->n, sizeof *b->pairs, e) < 0 ||
+        mem_grow(&b->new_of, &r->cap_new, b->n_merges + m->n, sizeof *b->new_of, e) < 0)
+        return -1;
+    memcpy(b->pairs + b->n_merges, m->pairs, m->n * sizeof *m->pairs);
+    memcpy(b->new_of + b->n_merges, m->new_of, m->n * sizeof *m->new_of);
+    b->n_merges += m->n;
     return 0;
 }
 
 /* "left right" or ["left", "right"]. */
-static int read_merge(struct merge_reader *r, struct jscan *j, enum jscan_type type)
+static int read_merge(struct merge_reader *r, struct side side[2], enum jscan_type type,
+                      size_t rank, struct err *e)
 {
-    const char *s[2];
-    size_t n[2], rank = r->b->n_merges + r->n;
+    struct jscan *j = r->j;
     if (type == JSCAN_STRING) {
-        if (scan_text(r->t, j, &s[0], &n[0], r->e) < 0)
+        const char *s;
+        size_t n;
+        if (scan_text(r->t, j, &s, &n, e) < 0)
             return -1;
-        const char *space = memchr(s[0], ' ', n[0]), *end = s[0] + n[0];
+        const char *space = memchr(s, ' ', n), *end = s + n;
         if (!space || memchr(space + 1, ' ', (size_t)(end - space - 1)))
-            return err_set(r->e, "merge %zu is not two tokens with a space between them", rank);
-        s[1] = space + 1;
-        n[0] = (size_t)(space - s[0]);
-        n[1] = (size_t)(end - s[1]);
-    } else if (type == JSCAN_ARRAY) {
-        for (int k = 0; k < 2; k++)
-            if (jscan_next(j) != JSCAN_STRING || scan_text(r->t, j, &s[k], &n[k], r->e) < 0)
-                return j->error ? jscan_err(j, r->e)
-                                : err_set(r->e, "merge %zu is not two strings", rank);
-        if (jscan_next(j) != JSCAN_END)
-            return j->error ? jscan_err(j, r->e)
-                            : err_set(r->e, "merge %zu is more than two strings", rank);
-    } else {
-        return err_set(r->e, "merge %zu is not a string or a pair", rank);
+            return err_set(e, "merge %zu is not two tokens with a space between them", rank);
+        side[0] = (struct side){.s = s, .n = (size_t)(space - s)};
+        side[1] = (struct side){.s = space + 1, .n = (size_t)(end - space - 1)};
+        return 0;
     }
-    add_side(r, 0, s[0], n[0]);
-    add_side(r, 1, s[1], n[1]);
-    return ++r->n == BATCH ? resolve(r) : 0;
+    if (type != JSCAN_ARRAY)
+        return err_set(e, "merge %zu is not a string or a pair", rank);
+    for (int k = 0; k < 2; k++)
+        if (jscan_next(j) != JSCAN_STRING || scan_text(r->t, j, &side[k].s, &side[k].n, e) < 0)
+            return j->error ? jscan_err(j, e) : err_set(e, "merge %zu is not two strings", rank);
+    if (jscan_next(j) != JSCAN_END)
+        return j->error ? jscan_err(j, e) : err_set(e, "merge %zu is more than two strings", rank);
+    return 0;
+}
+
+static int read_batch(void *user, void *batch, struct err *e)
+{
+    struct merge_reader *r = user;
+    struct merge_batch *b = batch;
+    b->n = 0;
+    b->rank = r->n_read;
+    while (!r->ended && b->n < BATCH) {
+        enum jscan_type type = jscan_next(r->j);
+        if (type == JSCAN_ERROR)
+            return jscan_err(r->j, e);
+        if (type == JSCAN_END)
+            r->ended = true;
+        else if (read_merge(r, b->side[b->n], type, r->n_read, e) < 0)
+            return -1;
+        else
+            b->n++, r->n_read++;
+    }
+    return b->n > 0;
 }
 
 int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, struct err *e)
 {
-    struct merge_reader r = {.t = t, .b = b, .joined = BUF_INIT, .e = e};
-    enum jscan_type type;
-    int rc = -1;
-    while ((type = jscan_next(j)) != JSCAN_END) {
-        if (type == JSCAN_ERROR) {
-            jscan_err(j, e);
-            goto end;
-        }
-        if (read_merge(&r, j, type) < 0)
-            goto end;
-    }
-    rc = resolve(&r);
-end:
-    buf_release(&r.joined);
+    static const struct pool_ops ops = {.read = read_batch, .work = resolve, .write = keep};
+    struct merge_reader r = {.t = t, .b = b, .j = j, .joined = {BUF_INIT, BUF_INIT}};
+    int n_threads = t->json_len >= LARGE && sys_n_cpu() > 1 ? MOST_THREADS : 1;
+    int rc = pool_run(&ops, &r, n_threads, 0, sizeof(struct merge_batch), e);
+    for (int i = 0; i < MOST_THREADS; i++)
+        buf_release(&r.joined[i]);
     return rc;
 }
 

@@ -58,6 +58,7 @@ struct tokenizer {
     char *name; /* for messages */
     char *json; /* as it was read, 64 zero bytes behind it */
     size_t json_len;
+    bool json_valid;      /* all of it is UTF-8; else each string says where it is not */
     struct arena strings; /* unescaped ones, bytes of tokens */
 
     const char *type;            /* of the model, as in the file */

@@ -34,7 +34,7 @@ void value_scan(const struct tokenizer *t, struct value v, struct jscan *j)
 
 int scan_text(struct tokenizer *t, const struct jscan *j, const char **s, size_t *n, struct err *e)
 {
-    size_t good = utf8_valid(j->str, j->len);
+    size_t good = t->json_valid ? j->len : utf8_valid(j->str, j->len);
     if (good != j->len)
         return err_set(e, "at byte %zu: invalid UTF-8", (size_t)(j->str - j->p) + good);
     *s = j->str;
@@ -222,6 +222,7 @@ static struct tokenizer *parse(char *json, size_t n, const char *name, struct er
     }
     t->json = json;
     t->json_len = n;
+    t->json_valid = utf8_valid(json, n) == n;
     t->settings.prefix = t->settings.suffix = (struct buf)BUF_INIT;
     arena_init(&t->strings, 0);
     added_init(&t->added);
