@@ -47,25 +47,52 @@ struct tokenize {
     uint64_t n_tokens;
 };
 
+static int blame(const struct doc *doc, struct err *e)
+{
+    return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
+                     : err_prefix(e, "%s: ", doc->file);
+}
+
+/* A buffer's memory for ids that go behind those in it, to spare copying them: both are malloc's.
+ */
+static void lend(struct buf *b, struct ids *ids)
+{
+    *ids = (struct ids){.v = b->cap ? (uint32_t *)(void *)b->s : NULL,
+                        .n = b->len / sizeof *ids->v,
+                        .cap = b->cap / sizeof *ids->v};
+    *b = (struct buf)BUF_INIT;
+}
+
+static void give_back(struct buf *b, const struct ids *ids)
+{
+    if (ids->cap)
+        *b = (struct buf){
+            .s = (char *)ids->v, .len = ids->n * sizeof *ids->v, .cap = ids->cap * sizeof *ids->v};
+}
+
 static int encode_doc(void *user, const struct doc *doc, int thread, void *result, struct err *e)
 {
     struct tokenize *t = user;
     struct worker *w = &t->workers[thread];
     struct result *r = result;
     struct buf *more = docflow_more(result);
+    r->at = more->len;
+    if (!t->offsets) {
+        struct ids ids;
+        lend(more, &ids);
+        int rc = encoder_run(w->encoder, doc->text, doc->len, 0, NULL, 0, &ids, e);
+        give_back(more, &ids);
+        r->n = (more->len - r->at) / sizeof *ids.v;
+        return rc < 0 ? blame(doc, e) : 0;
+    }
     w->ids.n = 0;
     w->offsets.n = 0;
-    int rc = t->offsets ? encoder_offsets(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids,
-                                          &w->offsets, e)
-                        : encoder_run(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids, e);
-    if (rc < 0)
-        return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
-                         : err_prefix(e, "%s: ", doc->file);
-    r->at = more->len;
+    if (encoder_offsets(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids, &w->offsets, e) < 0)
+        return blame(doc, e);
     r->n = w->ids.n;
     if (buf_add(more, w->ids.v, w->ids.n * sizeof *w->ids.v, e) < 0)
         return -1;
-    return t->offsets ? buf_add(more, w->offsets.v, w->ids.n * sizeof *w->offsets.v, e) : 0;
+    return buf_add(more, w->offsets.v, w->ids.n * sizeof *w->offsets.v, e);
 }
 
 static int put_line(struct tokenize *t, const uint32_t *ids, size_t n, struct err *e)

@@ -364,11 +364,31 @@ static const char *unescape_one(const char *s, const char *end, char *out, int *
     return s;
 }
 
+size_t jscan_copy_portable(char *to, const char *s, size_t n)
+{
+    const char *slash = memchr(s, '\\', n);
+    n = slash ? (size_t)(slash - s) : n;
+    memcpy(to, s, n);
+    return n;
+}
+
+typedef size_t copy_fn(char *to, const char *s, size_t n);
+static copy_fn *copy_of(void)
+{
+#if defined(__x86_64__)
+    enum isa isa;
+    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        return isa == ISA_AVX2 ? jscan_copy_avx2 : jscan_copy_avx512;
+#endif
+    return jscan_copy_portable;
+}
+
 /* An escape is never shorter than what it stands for, so len bytes are room enough. */
 static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
 {
     const char *end = s + len;
-    if (buf_reserve(out, len, e) < 0)
+    copy_fn *copy = copy_of();
+    if (buf_reserve(out, len + JSCAN_OVER, e) < 0)
         return -1;
     char *to = out->s + out->len;
     while (s < end) {
@@ -378,9 +398,7 @@ static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
             to += n;
             continue;
         }
-        const char *slash = memchr(s, '\\', (size_t)(end - s));
-        size_t n = (size_t)((slash ? slash : end) - s);
-        memcpy(to, s, n);
+        size_t n = copy(to, s, (size_t)(end - s));
         to += n;
         s += n;
     }

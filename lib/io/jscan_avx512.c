@@ -20,6 +20,20 @@ size_t jscan_scan_avx512(const char *s, size_t n)
     }
     return n;
 }
+
+size_t jscan_copy_avx512(char *to, const char *s, size_t n)
+{
+    const __m512i slash = _mm512_set1_epi8('\\');
+    for (size_t i = 0; i < n; i += 64) {
+        __mmask64 in = n - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n - i)) - 1;
+        __m512i x = _mm512_maskz_loadu_epi8(in, s + i);
+        __mmask64 stop = _mm512_cmpeq_epi8_mask(x, slash);
+        _mm512_storeu_si512(to + i, x);
+        if (stop)
+            return i + (size_t)CTZ64(stop);
+    }
+    return n;
+}
 #else
 typedef int no_jscan_of_another_processor;
 #endif
