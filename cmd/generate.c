@@ -101,6 +101,7 @@ static int run(struct prog *p, struct err *e)
 {
     struct modeldir d = {0};
     struct prompts w = {.d = &d, .ids = o.ids_only, .chat = chat, .flush = prompt || isatty(1)};
+    double begun_s = sys_time();
     enum isa isa;
     int rc = -1;
 
@@ -110,7 +111,9 @@ static int run(struct prog *p, struct err *e)
         modeldir_open(&d, model, o.ids_only ? 0 : MODELDIR_TOKENIZER, e) < 0)
         return -1;
     sig_cleanup();
-    if ((w.g = generator_new(&d, &o, e)) && (w.out = out_open("-", 0, e))) {
+    w.g = generator_new(&d, &o, e);
+    double opened_s = sys_time() - begun_s;
+    if (w.g && (w.out = out_open("-", 0, e))) {
         rc = prompt ? prompts_text(&w, prompt, strlen(prompt), e)
                     : prompts_docs(&w, p->operands, p->n_operands, &docs, e);
         if (rc == 0)
@@ -118,8 +121,11 @@ static int run(struct prog *p, struct err *e)
         else
             out_abort(w.out);
     }
-    if (rc == 0)
+    if (rc == 0) {
+        prog_talk(p, "the model was opened in %.3f s, its weights packed in %.3f s", opened_s,
+                  generator_packing_s(w.g));
         report(p, &w);
+    }
     generator_free(w.g);
     modeldir_close(&d);
     return rc;

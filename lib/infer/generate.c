@@ -65,6 +65,11 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
     return g;
 }
 
+double generator_packing_s(const struct generator *g)
+{
+    return exec_packing_s(g->x);
+}
+
 void generator_free(struct generator *g)
 {
     if (!g)

@@ -54,6 +54,7 @@ struct generator *generator_new(struct modeldir *d, const struct generate_option
 int generator_check(const struct generator *g, const uint32_t *prompt, size_t n, struct err *e);
 int generator_run(struct generator *g, const uint32_t *prompt, size_t n, uint64_t number,
                   generate_sink *sink, void *user, struct generated *out, struct err *e);
+double generator_packing_s(const struct generator *g); /* of the first pass; 0 before it */
 void generator_free(struct generator *g);
 
 #endif

@@ -113,7 +113,7 @@ static int open_tokenizer(struct modeldir *d, int flags, struct err *e)
 static int open_at(struct modeldir *d, const char *path, int flags, struct err *e)
 {
     *d = (struct modeldir){0};
-    if ((d->path = mem_strdup(path, e)) && (d->m = model_open(d->path, e)) &&
+    if ((d->path = mem_strdup(path, e)) && (d->m = model_map(d->path, e)) &&
         open_tokenizer(d, flags, e) == 0)
         return 0;
     modeldir_close(d);

@@ -3,7 +3,6 @@
 #include "base/bug.h"
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "base/sys.h"
 #include "kern/gemm_int.h"
 #include "kern/gemm_own_int.h"
 
@@ -17,6 +16,7 @@ struct gemm_weight {
     enum gemm_backend backend;
     enum gemm_dtype dtype;
     bool with_dgrad;
+    struct gemm_source source; /* where w is NULL */
 };
 
 /* Floats that a thread rounds or copies at a time. */
@@ -91,26 +91,31 @@ size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, b
 }
 
 struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_backend b,
-                                    enum gemm_dtype t, bool with_dgrad, struct err *e)
+                                    enum gemm_dtype t, bool with_dgrad, void *place, struct err *e)
 {
     struct gemm_weight *g = mem_new(1, sizeof *g, e);
-    if (!g)
-        return NULL;
-    *g = (struct gemm_weight){w, NULL, n, k, b, t, with_dgrad};
-    size_t n_bytes = gemm_weight_bytes(n, k, b, t, with_dgrad);
-    if (n_bytes && !(g->copy = sys_pages(n_bytes, e))) {
-        free(g);
-        return NULL;
-    }
+    if (g)
+        *g = (struct gemm_weight){.w = w,
+                                  .copy = gemm_weight_bytes(n, k, b, t, with_dgrad) ? place : NULL,
+                                  .n = n,
+                                  .k = k,
+                                  .backend = b,
+                                  .dtype = t,
+                                  .with_dgrad = with_dgrad};
+    return g;
+}
+
+struct gemm_weight *gemm_weight_from(const struct gemm_source *s, int n, int k, enum gemm_dtype t,
+                                     void *place, struct err *e)
+{
+    struct gemm_weight *g = gemm_weight_new(NULL, n, k, GEMM_OWN, t, false, place, e);
+    if (g)
+        g->source = *s;
     return g;
 }
 
 void gemm_weight_free(struct gemm_weight *g)
 {
-    if (!g)
-        return;
-    if (g->copy)
-        sys_pages_free(g->copy, gemm_weight_bytes(g->n, g->k, g->backend, g->dtype, g->with_dgrad));
     free(g);
 }
 
@@ -124,7 +129,10 @@ static int64_t pack_jobs(const struct gemm_weight *g)
 static void pack(const struct gemm_weight *g, int64_t job)
 {
     if (g->backend == GEMM_OWN) {
-        gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, job);
+        if (g->w)
+            gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, job);
+        else
+            gemm_own_pack_from(g->copy, &g->source, g->n, g->k, g->dtype, job);
         return;
     }
     size_t all = times(g->n, g->k), from = (size_t)job * STRETCH;

@@ -30,9 +30,19 @@ enum gemm_backend gemm_backend_default(void);
 
 /* A weight matrix with the copies that a backend wants: packed once per optimiser step. */
 struct gemm_weight;
-/* w stays the caller's, [n, k]; f32 backends that need no copy read it in place. */
+/* w stays the caller's, [n, k], and so does place: gemm_weight_bytes() bytes for the copies, at 64
+ * bytes' alignment. f32 backends that need no copy read w in place. */
 struct gemm_weight *gemm_weight_new(const float *w, int n, int k, enum gemm_backend b,
-                                    enum gemm_dtype t, bool with_dgrad, struct err *e);
+                                    enum gemm_dtype t, bool with_dgrad, void *place, struct err *e);
+/* The same of a matrix that is nowhere in memory: fetch gives elements [at, at + n) of it, from any
+ * thread, while gemm_weight_pack() runs. Own products only, without with_dgrad. */
+struct gemm_source {
+    void (*fetch)(const void *self, int which, size_t at, size_t n, float *to);
+    const void *self;
+    int which;
+};
+struct gemm_weight *gemm_weight_from(const struct gemm_source *s, int n, int k, enum gemm_dtype t,
+                                     void *place, struct err *e);
 size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad);
 /* Collective: after the weights have changed, before the next product. */
 void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights);

@@ -129,6 +129,25 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, i
         pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, (j - panels) * PACK_ROWS);
 }
 
+/* The rows of a panel, a stretch of them at a time. */
+void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
+                        int64_t job)
+{
+    enum { STRETCH = 512 };
+    const struct own_kernels *kn = kernels(t);
+    int first = (int)job * kn->nr, rows = least(n - first, kn->nr);
+    float x[OWN_MAX_NR * STRETCH];
+
+    to += times(first, words(kn, k));
+    for (int at = 0; at < k; at += STRETCH) {
+        int len = least(k - at, STRETCH);
+        for (int r = 0; r < rows; r++)
+            s->fetch(s->self, s->which, times(first + r, k) + (size_t)at, (size_t)len,
+                     x + r * STRETCH);
+        kn->pack_b_along(to + times(at / kn->per_word, kn->nr), rows, x, STRETCH, len);
+    }
+}
+
 /* ---- products */
 
 /* The length of about equal blocks of k for the team. */

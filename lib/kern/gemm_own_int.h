@@ -44,7 +44,7 @@ struct own_kernels {
     void (*pack_b_across)(float *to, int n, const float *x, size_t ldx, int k);
 };
 
-enum { OWN_MAX_TILE = 1024 }; /* mr * nr at most */
+enum { OWN_MAX_TILE = 1024, OWN_MAX_NR = 64 }; /* mr * nr, and nr, at most */
 
 /* By enum gemm_dtype; without an instruction for pairs, bf16 is floats that were rounded. */
 extern const struct own_kernels gemm_own_portable[2];
@@ -61,6 +61,8 @@ size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad);
 /* Packing in jobs that any thread may do. */
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad);
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, int64_t job);
+void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
+                        int64_t job);
 
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k);
 

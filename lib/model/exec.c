@@ -50,6 +50,22 @@ static bool with_dgrad(const struct graph *g, int param)
     return false;
 }
 
+static bool is_of_product(const struct graph *g, int param)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->nodes[i].ops->product && g->nodes[i].param[0] == param)
+            return true;
+    return false;
+}
+
+static size_t copy_bytes(const struct graph *g, const struct exec_opt *o, int param)
+{
+    const struct param *p = &g->params[param];
+    size_t n = gemm_weight_bytes(p->rows, p->cols, o->gemm, o->dtype, with_dgrad(g, param));
+
+    return (n + 63) & ~(size_t)63;
+}
+
 static const struct attn *first_attn(const struct graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++)
@@ -76,12 +92,9 @@ int exec_plan_bytes(const struct config *c, const struct exec_opt *opt, struct e
     b->activations = n_floats * sizeof(float);
     b->gradients = o.train ? g.n_elem * sizeof(float) : 0;
     b->cache = (uint64_t)slot_floats(&g, &o) * (uint64_t)o.n_slot * (uint64_t)g.n_attn * 4;
-    for (int i = 0; i < g.n_nodes; i++)
-        if (g.nodes[i].ops->product) {
-            const struct param *p = &g.params[g.nodes[i].param[0]];
-            b->packed +=
-                gemm_weight_bytes(p->rows, p->cols, o.gemm, o.dtype, g.nodes[i].in_grad[0]);
-        }
+    for (int i = 0; i < g.n_params; i++)
+        if (is_of_product(&g, i))
+            b->packed += copy_bytes(&g, &o, i);
     b->total = b->activations + b->gradients + b->cache + b->packed;
     graph_release(&g);
     return 0;
@@ -108,26 +121,68 @@ int exec_cost(const struct config *c, int n_seq, int n_tok, struct exec_cost *ou
 
 /* ---- memory */
 
+static void fetch(const void *self, int which, size_t at, size_t n, float *to)
+{
+    model_peek(self, which, at, n, to);
+}
+
+/* Parameter k for products. Of one that is in a file alone, packed copies are all there ever is. */
+static struct gemm_weight *new_weight(struct exec *x, int k, void *place, struct err *e)
+{
+    const struct param *p = &x->graph.params[k];
+    struct gemm_source s = {fetch, x->model, k};
+
+    if (x->opt.gemm == GEMM_OWN && !x->opt.train && model_mapped(x->model, k))
+        return gemm_weight_from(&s, p->rows, p->cols, x->opt.dtype, place, e);
+    if (model_need(x->model, k, e) < 0)
+        return NULL;
+    return gemm_weight_new(x->model->weights + p->at, p->rows, p->cols, x->opt.gemm, x->opt.dtype,
+                           with_dgrad(&x->graph, k), place, e);
+}
+
 static int new_packed(struct exec *x, struct err *e)
 {
     const struct graph *g = &x->graph;
+    int *params = mem_new((size_t)g->n_params, sizeof *params, e), rc = -1;
+    size_t at = 0;
 
     x->packed = mem_new((size_t)g->n_params, sizeof(*x->packed), e);
     x->to_pack = mem_new((size_t)g->n_params, sizeof(*x->to_pack), e);
-    if (!x->packed || !x->to_pack)
-        return -1;
-    for (int i = 0; i < g->n_nodes; i++) {
-        int k = g->nodes[i].param[0];
-        const struct param *p = &g->params[k];
-        if (!g->nodes[i].ops->product || x->packed[k])
-            continue;
-        x->packed[k] = gemm_weight_new(x->model->weights + p->at, p->rows, p->cols, x->opt.gemm,
-                                       x->opt.dtype, with_dgrad(g, k), e);
+    if (!params || !x->packed || !x->to_pack)
+        goto done;
+    for (int i = 0; i < g->n_params; i++)
+        if (is_of_product(g, i)) {
+            params[x->n_pack++] = i;
+            x->copies_bytes += copy_bytes(g, &x->opt, i);
+        }
+    if (x->copies_bytes && !(x->copies = sys_pages(x->copies_bytes, e))) {
+        err_prefix(e, "packed weights: ");
+        goto done;
+    }
+    for (int i = 0; i < x->n_pack; i++) {
+        int k = params[i];
+        x->to_pack[i] = x->packed[k] = new_weight(x, k, x->copies ? x->copies + at : NULL, e);
         if (!x->packed[k])
-            return -1;
-        x->to_pack[x->n_pack++] = x->packed[k];
+            goto done;
+        at += copy_bytes(g, &x->opt, k);
     }
     x->stale = true;
+    rc = 0;
+done:
+    free(params);
+    return rc;
+}
+
+/* What nodes read as it is, but the embedding: of that exec_prepare() asks for rows. */
+static int need_params(struct exec *x, struct err *e)
+{
+    for (int i = 0; i < x->graph.n_nodes; i++) {
+        const struct node *n = &x->graph.nodes[i];
+        for (int k = 0; k < n->n_param; k++)
+            if (n->param[k] >= 0 && !(k == 0 && (n->ops->product || i == 0)) &&
+                model_need(x->model, n->param[k], e) < 0)
+                return -1;
+    }
     return 0;
 }
 
@@ -207,8 +262,8 @@ struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e)
         free(x);
         return NULL;
     }
-    if (new_memory(x, n_floats, e) < 0 || new_packed(x, e) < 0 || new_rope(x, e) < 0 ||
-        (x->opt.profile && profile_init(&x->profile, &x->graph, e) < 0)) {
+    if (new_memory(x, n_floats, e) < 0 || new_packed(x, e) < 0 || need_params(x, e) < 0 ||
+        new_rope(x, e) < 0 || (x->opt.profile && profile_init(&x->profile, &x->graph, e) < 0)) {
         exec_free(x);
         return NULL;
     }
@@ -229,6 +284,8 @@ void exec_free(struct exec *x)
         sys_pages_free(x->cache, x->cache_bytes);
     for (int i = 0; i < x->n_pack; i++)
         gemm_weight_free(x->to_pack[i]);
+    if (x->copies)
+        sys_pages_free(x->copies, x->copies_bytes);
     free(x->packed);
     free(x->to_pack);
     free(x->slot_len);
@@ -259,6 +316,11 @@ int exec_profile(const struct exec *x, const struct exec_profile_row **rows)
 void exec_weights_changed(struct exec *x)
 {
     x->stale = true;
+}
+
+double exec_packing_s(const struct exec *x)
+{
+    return x->packing_s;
 }
 
 static void zero_pass(struct worker *w, void *arg)
@@ -303,12 +365,12 @@ static void run_pass(struct worker *w, void *arg)
     const struct run *r = arg;
     const struct graph *g = r->p->graph;
 
-    double *spent_s = r->x->profile.spent_s, at_s = 0;
+    double *spent_s = r->x->profile.spent_s, at_s = w->tid == 0 ? sys_time() : 0;
 
-    if (r->x->opt.profile && w->tid == 0)
-        at_s = sys_time();
     if (r->x->stale) {
         gemm_weight_pack(w, r->x->to_pack, r->x->n_pack);
+        if (w->tid == 0)
+            r->x->packing_s = sys_time() - at_s;
         clock_node(r->x, w, &at_s, &r->x->profile.packing_s);
     }
     struct pass again = *r->p;

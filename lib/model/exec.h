@@ -61,7 +61,8 @@ struct exec_bytes {
 };
 int exec_plan_bytes(const struct config *c, const struct exec_opt *o, struct exec_bytes *b,
                     struct err *e);
-void exec_weights_changed(struct exec *x); /* packed copies are made anew by the next pass */
+void exec_weights_changed(struct exec *x);   /* packed copies are made anew by the next pass */
+double exec_packing_s(const struct exec *x); /* how long that took the last time; 0: not yet */
 
 /* Forward and backward. target[i]: the id that should follow token i; weight[i] its weight, 0: not
  * scored (NULL: all 1). Adds d/dθ Σ weight[i]·nll[i]·scale to the gradients. loss gets Σ weight·nll

@@ -108,7 +108,8 @@ int exec_prepare(struct exec *x, struct pass *p, const struct batch *b, struct e
             return err_set(e, "the token id %u is not below the vocabulary's size %u",
                            (unsigned)b->ids[i], (unsigned)n_vocab);
     n_pos = fill_seqs(x, p, b, e);
-    if (n_pos < 0 || grow_rope(x, n_pos, e) < 0)
+    if (n_pos < 0 || grow_rope(x, n_pos, e) < 0 ||
+        model_need_rows(x->model, x->graph.nodes[0].param[0], b->ids, b->n_tok, e) < 0)
         return -1;
     p->batch = b;
     p->n_tok = b->n_tok;

@@ -18,6 +18,9 @@ struct exec {
     struct gemm_weight **packed; /* by parameter; NULL: not of a product */
     struct gemm_weight **to_pack;
     int n_pack;
+    char *copies; /* of all of them, one behind the other */
+    size_t copies_bytes;
+    double packing_s;
     bool stale; /* the packed copies are older than the weights */
 
     /* KV cache: slot i of attention node k at cache + (k * n_slot + i) * slot_floats. */

@@ -224,50 +224,91 @@ done:
 
 /* ---- reading */
 
-struct reading {
+/* What one thread reads at a time: columns [from, to) of a transposed part, else elements. */
+struct read_job {
     const struct map_entry *m;
-    const struct st *s;
-    const char *prefix;
+    const struct st_tensor *t;
+    size_t from, to;
+};
+
+struct reading {
+    struct read_job *jobs;
     float *arena;
 };
 
-static int read_transposed(const struct map_entry *m, const struct st_tensor *t, float *to,
-                           struct err *e)
+/* Elements of a job, about. */
+enum { READ_ELEMS = 1 << 20 };
+
+static int read_transposed(const struct read_job *j, float *to, struct err *e)
 {
-    size_t n_file_col = (size_t)m->rows;
-    float *block = mem_new(BLOCK_ROWS * n_file_col, sizeof *block, e);
+    size_t n_row = (size_t)j->m->rows, n_col = (size_t)j->m->cols;
+    float *block = mem_new(BLOCK_ROWS * n_row, sizeof *block, e);
     int rc = block ? 0 : -1;
 
-    for (int i = 0; rc == 0 && i < m->cols; i += BLOCK_ROWS) {
-        int n = m->cols - i < BLOCK_ROWS ? m->cols - i : BLOCK_ROWS;
-        rc = st_get_f32(t, (uint64_t)i * n_file_col, (uint64_t)n * n_file_col, block, e);
-        for (int r = 0; rc == 0 && r < m->rows; r++)
-            for (int k = 0; k < n; k++)
-                to[(size_t)r * (size_t)m->cols + (size_t)(i + k)] =
-                    block[(size_t)k * n_file_col + (size_t)r];
+    for (size_t i = j->from; rc == 0 && i < j->to; i += BLOCK_ROWS) {
+        size_t n = j->to - i < BLOCK_ROWS ? j->to - i : BLOCK_ROWS;
+        rc = st_get_f32(j->t, i * n_row, n * n_row, block, e);
+        for (size_t r = 0; rc == 0 && r < n_row; r++)
+            for (size_t k = 0; k < n; k++)
+                to[r * n_col + i + k] = block[k * n_row + r];
     }
     free(block);
     return rc;
 }
 
-static int read_entry(void *user, size_t i, int thread, struct err *e)
+static int run_job(void *user, size_t i, int thread, struct err *e)
 {
     const struct reading *r = user;
-    const struct map_entry *m = &r->m[i];
-    const struct st_tensor *t = find_tensor(r->s, r->prefix, m->name);
+    const struct read_job *j = &r->jobs[i];
+    float *to = r->arena + j->m->at;
 
     (void)thread;
-    if (m->transposed)
-        return read_transposed(m, t, r->arena + m->at, e);
-    return st_get_f32(t, 0, (uint64_t)m->rows * (uint64_t)m->cols, r->arena + m->at, e);
+    if (j->m->transposed)
+        return read_transposed(j, to, e);
+    return st_get_f32(j->t, j->from, j->to - j->from, to + j->from, e);
 }
 
 int map_read(const struct map_entry *m, int n, const struct st *s, const char *prefix, float *arena,
              struct err *e)
 {
-    struct reading r = {m, s, prefix, arena};
+    struct reading r = {NULL, arena};
+    size_t n_jobs = 0, cap = 0;
+    int rc = 0;
 
-    return pool_for(sys_n_cpu(), (size_t)n, read_entry, &r, e);
+    for (int i = 0; rc == 0 && i < n; i++) {
+        const struct st_tensor *t = find_tensor(s, prefix, m[i].name);
+        size_t n_row = (size_t)m[i].rows, n_col = (size_t)m[i].cols;
+        size_t all = m[i].transposed ? n_col : n_row * n_col;
+        size_t step = m[i].transposed ? READ_ELEMS / n_row / BLOCK_ROWS * BLOCK_ROWS : READ_ELEMS;
+        step = step ? step : BLOCK_ROWS;
+        for (size_t from = 0; rc == 0 && from < all; from += step) {
+            size_t to = all - from < step ? all : from + step;
+            rc = mem_grow(&r.jobs, &cap, n_jobs + 1, sizeof *r.jobs, e);
+            if (rc == 0)
+                r.jobs[n_jobs++] = (struct read_job){&m[i], t, from, to};
+        }
+    }
+    if (rc == 0)
+        rc = pool_for(sys_n_cpu(), n_jobs, run_job, &r, e);
+    free(r.jobs);
+    return rc;
+}
+
+const struct st_tensor *map_tensor(const struct map_entry *m, const struct st *s)
+{
+    return find_tensor(s, "", m->name);
+}
+
+int map_peek(const struct map_entry *m, const struct st_tensor *const *t, int n_entries, size_t at,
+             size_t n, float *to, struct err *e)
+{
+    for (int i = 0; i < n_entries; i++) {
+        size_t begin = m[i].at, end = begin + (size_t)m[i].rows * (size_t)m[i].cols;
+        size_t from = at > begin ? at : begin, until = at + n < end ? at + n : end;
+        if (from < until && st_get_f32(t[i], from - begin, until - from, to + (from - at), e) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---- writing */

@@ -21,6 +21,12 @@ struct map_entry *map_new(const struct graph *g, int *n, struct err *e);
 /* Every entry is there with its shape, and nothing else is, but what is known to do no harm. */
 int map_check(const struct map_entry *m, int n, const struct config *c, const struct st *s,
               const char *prefix, struct err *e);
+/* The tensor of an entry; after map_check there is one. */
+const struct st_tensor *map_tensor(const struct map_entry *m, const struct st *s);
+/* Elements [at, at + n) of the arena, of entries that the file does not hold transposed; t are
+ * their tensors. */
+int map_peek(const struct map_entry *m, const struct st_tensor *const *t, int n_entries, size_t at,
+             size_t n, float *to, struct err *e);
 /* After map_check. */
 int map_read(const struct map_entry *m, int n, const struct st *s, const char *prefix, float *arena,
              struct err *e);

@@ -2,6 +2,7 @@
 #include "model/model.h"
 #include <math.h>
 #include <string.h>
+#include "base/bug.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -56,6 +57,14 @@ void model_free(struct model *m)
         return;
     if (m->weights)
         sys_pages_free(m->weights, m->n_elem * sizeof(float));
+    st_close(m->file);
+    for (int i = 0; m->rows_there && i < m->n_params; i++)
+        free(m->rows_there[i]);
+    free(m->rows_there);
+    free(m->parts);
+    free(m->tensors);
+    free(m->there);
+    free(m->first);
     free(m->params);
     free(m->map);
     config_release(&m->config);
@@ -150,33 +159,60 @@ struct model *model_shape(const struct config *c, struct err *e)
 
 /* ---- files */
 
-struct model *model_open(const char *dir, struct err *e)
+static int by_place(const void *a, const void *b)
+{
+    const struct map_entry *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Entries by parameter, with their tensors, of types that can be read. */
+static int index_file(struct model *m, struct err *e)
+{
+    int k = 0;
+
+    m->parts = mem_new((size_t)m->n_map, sizeof *m->parts, e);
+    m->tensors = mem_new((size_t)m->n_map, sizeof *m->tensors, e);
+    m->there = mem_new((size_t)m->n_params, sizeof *m->there, e);
+    m->rows_there = mem_new((size_t)m->n_params, sizeof *m->rows_there, e);
+    m->first = mem_new((size_t)m->n_params + 1, sizeof *m->first, e);
+    if (!m->parts || !m->tensors || !m->there || !m->rows_there || !m->first)
+        return -1;
+    memcpy(m->parts, m->map, (size_t)m->n_map * sizeof *m->parts);
+    qsort(m->parts, (size_t)m->n_map, sizeof *m->parts, by_place);
+    for (int i = 0; i < m->n_params; i++) {
+        m->first[i] = k;
+        while (k < m->n_map && m->parts[k].at < m->params[i].at + m->params[i].n)
+            k++;
+    }
+    m->first[m->n_params] = k;
+    for (int i = 0; i < m->n_map; i++) {
+        float one;
+        m->tensors[i] = map_tensor(&m->parts[i], m->file);
+        if (m->tensors[i]->n_elem > 0 && st_get_f32(m->tensors[i], 0, 1, &one, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+struct model *model_map(const char *dir, struct err *e)
 {
     struct config c = {0};
     struct graph g = {0};
     struct model *m = NULL;
-    struct st *s = NULL;
     int rc = -1;
 
     if (config_load(&c, dir, e) < 0)
         goto done;
     m = without_weights(&c, &g, e);
-    if (!m)
+    if (!m || !(m->file = st_open_dir(dir, e)))
         goto done;
-    s = st_open_dir(dir, e);
-    if (!s)
-        goto done;
-    if (map_check(m->map, m->n_map, &m->config, s, "", e) < 0) {
-        err_prefix(e, "%s: ", dir);
-        goto done;
-    }
-    if (new_weights(m, e) < 0 || map_read(m->map, m->n_map, s, "", m->weights, e) < 0) {
+    if (map_check(m->map, m->n_map, &m->config, m->file, "", e) < 0 || index_file(m, e) < 0 ||
+        new_weights(m, e) < 0) {
         err_prefix(e, "%s: ", dir);
         goto done;
     }
     rc = 0;
 done:
-    st_close(s);
     graph_release(&g);
     config_release(&c);
     if (rc < 0) {
@@ -184,6 +220,72 @@ done:
         m = NULL;
     }
     return m;
+}
+
+struct model *model_open(const char *dir, struct err *e)
+{
+    struct model *m = model_map(dir, e);
+
+    if (!m)
+        return NULL;
+    if (map_read(m->map, m->n_map, m->file, "", m->weights, e) < 0) {
+        err_prefix(e, "%s: ", dir);
+        model_free(m);
+        return NULL;
+    }
+    st_close(m->file);
+    m->file = NULL;
+    return m;
+}
+
+int model_need(struct model *m, int i, struct err *e)
+{
+    if (!m->file || m->there[i])
+        return 0;
+    if (map_read(m->parts + m->first[i], m->first[i + 1] - m->first[i], m->file, "", m->weights,
+                 e) < 0)
+        return -1;
+    m->there[i] = true;
+    return 0;
+}
+
+int model_need_rows(struct model *m, int i, const uint32_t *row, int n, struct err *e)
+{
+    if (!m->file || m->there[i])
+        return 0;
+    if (!model_mapped(m, i))
+        return model_need(m, i, e);
+    const struct param *p = &m->params[i];
+    if (!m->rows_there[i] && !(m->rows_there[i] = mem_new((size_t)p->rows, 1, e)))
+        return -1;
+    for (int k = 0; k < n; k++) {
+        size_t from = (size_t)row[k] * (size_t)p->cols;
+        if (m->rows_there[i][row[k]])
+            continue;
+        model_peek(m, i, from, (size_t)p->cols, m->weights + p->at + from);
+        m->rows_there[i][row[k]] = true;
+    }
+    return 0;
+}
+
+bool model_mapped(const struct model *m, int i)
+{
+    if (!m->file)
+        return false;
+    for (int k = m->first[i]; k < m->first[i + 1]; k++)
+        if (m->parts[k].transposed)
+            return false;
+    return true;
+}
+
+void model_peek(const struct model *m, int i, size_t from, size_t n, float *to)
+{
+    struct err e = {0};
+    int k = m->first[i];
+
+    if (map_peek(m->parts + k, m->tensors + k, m->first[i + 1] - k, m->params[i].at + from, n, to,
+                 &e) < 0) /* types were checked */
+        BUG("%s", e.msg);
 }
 
 int model_plan_save(const struct model *m, struct st_writer *w, const char *prefix,

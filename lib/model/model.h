@@ -3,6 +3,7 @@
  * them and the names and layouts of its family's safetensors file.
  *
  *     struct model *m = model_open("dir", e);           config.json and model.safetensors
+ *     struct model *m = model_map("dir", e);             the same, read where it is needed
  *     struct model *m = model_new(&config, seed, e);    fresh, initialised
  *     model_save(m, "dir", ST_F32, e);                  writes config.json and model.safetensors
  *     model_free(m);
@@ -33,6 +34,17 @@ struct param {
 };
 
 struct model *model_open(const char *dir, struct err *e);
+/* For inference: weights stay in the mapped file until model_need() asks for them or model_peek()
+ * passes by; of those that only packed copies are made of, no floats are ever held. */
+struct model *model_map(const char *dir, struct err *e);
+/* Parameter i is in the arena from then on, if it was not: for the thread that owns the model. */
+int model_need(struct model *m, int i, struct err *e);
+/* The same of some rows of it alone: row[n], each below its number of rows. */
+int model_need_rows(struct model *m, int i, const uint32_t *row, int n, struct err *e);
+/* Whether parameter i can be peeked at, and need not be in the arena. */
+bool model_mapped(const struct model *m, int i);
+/* Elements [from, from + n) of parameter i, which is mapped. Any thread may. */
+void model_peek(const struct model *m, int i, size_t from, size_t n, float *to);
 /* Initialised as GPT-2: normal(init_std), residual projections over sqrt(2 n_layer). */
 struct model *model_new(const struct config *c, uint64_t seed, struct err *e);
 /* Without memory for the weights (model_weights is NULL): for what can be told beforehand. */

@@ -172,7 +172,9 @@ static void products(int m, enum gemm_dtype t)
         p.dw = filled((size_t)n * (size_t)k);
         size_t scratch = gemm_scratch(backend, t, m, n, k);
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
-        p.g = gemm_weight_new(w, n, k, backend, t, true, &e);
+        size_t copies = gemm_weight_bytes(n, k, backend, t, true);
+        void *place = copies ? sys_pages(copies, &e) : NULL;
+        p.g = gemm_weight_new(w, n, k, backend, t, true, place, &e);
         for (p.what = 0; p.what < 3; p.what++) {
             double share, best = product_time(&p, work, &share);
             flops += work * times[i];
@@ -184,6 +186,8 @@ static void products(int m, enum gemm_dtype t)
             fflush(stdout);
         }
         gemm_weight_free(p.g);
+        if (place)
+            sys_pages_free(place, copies);
         sys_pages_free(w, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.dw, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.x, (size_t)m * (size_t)k * 4);

@@ -42,10 +42,13 @@ static void run(struct job *j, int threads)
 {
     struct err e = {0};
     size_t bytes = gemm_scratch(j->b, j->t, j->m, j->n, j->k);
-    j->g = gemm_weight_new(j->w, j->n, j->k, j->b, j->t, true, &e);
+    size_t copies = gemm_weight_bytes(j->n, j->k, j->b, j->t, true);
+    void *place = copies ? aligned_alloc(64, (copies + 63) / 64 * 64) : NULL;
+    j->g = gemm_weight_new(j->w, j->n, j->k, j->b, j->t, true, place, &e);
     j->scratch = bytes ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
     team_run(threads, pass_of, j);
     gemm_weight_free(j->g);
+    free(place);
     free(j->scratch);
 }
 

@@ -81,6 +81,47 @@ static void test_new(void)
     model_free(m);
 }
 
+static float *logits_of(struct model *m, enum gemm_backend b, size_t *n)
+{
+    static const int len[2] = {9, 3};
+    static const int32_t rows[3] = {0, 8, 11};
+    struct err e = {0};
+    struct exec_opt o = {.max_tok = 12, .max_seq = 2, .n_threads = 2, .gemm = b};
+    struct exec *x = test_exec(m, o);
+    struct test_batch t;
+
+    *n = 3 * (size_t)model_config(m)->vocab_size;
+    float *logits = calloc(*n, sizeof *logits);
+    test_batch_new(&t, len, 2, NULL, (uint32_t)model_config(m)->vocab_size, 11);
+    for (int pass = 0; pass < 2; pass++)
+        if (exec_logits(x, &t.b, rows, 3, logits, &e) < 0)
+            bail_out(e.msg);
+    test_batch_free(&t);
+    exec_free(x);
+    return logits;
+}
+
+/* A model whose weights stay in the file computes what one in memory does. */
+static void test_mapped(struct model *opened, const char *dir)
+{
+    for (int b = GEMM_REF; b <= GEMM_OWN; b++) {
+        struct err e = {0};
+        struct model *m = model_map(dir, &e);
+        size_t n;
+        if (gemm_backend_check((enum gemm_backend)b, GEMM_F32, &e) < 0)
+            continue;
+        if (!m)
+            bail_out(e.msg);
+        float *want = logits_of(opened, (enum gemm_backend)b, &n);
+        float *got = logits_of(m, (enum gemm_backend)b, &n);
+        is_mem(got, want, n * sizeof *got, "%s, %s: mapped or read, the same",
+               model_config(m)->model_type, gemm_backend_words[b]);
+        free(got);
+        free(want);
+        model_free(m);
+    }
+}
+
 /* Writes m, reads it back; the files' names stand in the family's own order. */
 static void test_round_trip(int i, const char *a_name, uint64_t rows, uint64_t cols)
 {
@@ -105,6 +146,7 @@ static void test_round_trip(int i, const char *a_name, uint64_t rows, uint64_t c
 
     if (model_save(m, dir, ST_BF16, &e) < 0 || !(back = model_open(dir, &e)))
         bail_out(e.msg);
+    test_mapped(back, dir);
     double d = 0;
     for (size_t k = 0; k < model_n_elem(m); k++)
         d = fmax(d, fabs((double)(model_weights(m)[k] - model_weights(back)[k])) /
