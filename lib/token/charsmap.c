@@ -15,6 +15,7 @@ struct charsmap {
     size_t n_units;
     const char *text; /* the replacements */
     size_t n_text;
+    bool plain[128];
 };
 
 static int sextet(unsigned char c)
@@ -70,10 +71,20 @@ struct charsmap *charsmap_new(const char *base64, size_t n, struct err *e)
         err_set(e, "precompiled_charsmap: its replacements are not UTF-8");
         goto fail;
     }
+    for (int c = 0; c < 128; c++) {
+        const char s = (char)c;
+        size_t n_to;
+        m->plain[c] = !charsmap_find(m, &s, 1, &n_to);
+    }
     return m;
 fail:
     charsmap_free(m);
     return NULL;
+}
+
+bool charsmap_plain(const struct charsmap *m, unsigned char c)
+{
+    return m->plain[c];
 }
 
 void charsmap_free(struct charsmap *m)

@@ -7,6 +7,7 @@
 #ifndef TOKEN_CHARSMAP_H
 #define TOKEN_CHARSMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "quern/err.h"
 
@@ -16,5 +17,8 @@ void charsmap_free(struct charsmap *m);
 /* What replaces s[0..n) as a whole, by the shortest of its beginnings that the map has; NULL: the
  * map has none. */
 const char *charsmap_find(const struct charsmap *m, const char *s, size_t n, size_t *len);
+
+/* Whether the map leaves an ASCII character alone where it stands by itself. */
+bool charsmap_plain(const struct charsmap *m, unsigned char c);
 
 #endif

@@ -154,7 +154,10 @@ struct general *general_new(const struct tokenizer *t, struct err *e)
         g->model = word_model_wordpiece(t, e);
     else
         g->model = word_model_wordlevel(t, e);
-    if (!g->model || read_parts(g, e) < 0) {
+    const bool by_place = t->settings.prefix.len || t->settings.suffix.len ||
+                          t->settings.ignore_merges; /* first, last or whole pieces are special */
+    if (!g->model || read_parts(g, e) < 0 ||
+        (t->ops && !by_place && !(g->seams = seams_new(&t->vocab, e)))) {
         general_free(g);
         return NULL;
     }
@@ -169,6 +172,7 @@ void general_free(struct general *g)
     pretok_release(&g->pretok);
     decoders_release(&g->decoders);
     word_model_free(g->model);
+    seams_free(g->seams);
     free(g->trim);
     free(g);
 }

@@ -15,6 +15,7 @@
 #define TOKEN_GENERAL_H
 
 #include "token/decoders.h"
+#include "token/seams.h"
 #include "token/normalizer.h"
 #include "token/pretok.h"
 #include "token/word_model.h"
@@ -24,6 +25,7 @@ struct general {
     struct normalizer normalizer;
     struct pretok pretok;
     struct word_model *model;
+    struct seams *seams; /* NULL: they would change the result, or nothing */
     struct decoders decoders;
     bool *trim; /* for each trimming of offsets by the post-processor: add_prefix_space */
     size_t n_trims;

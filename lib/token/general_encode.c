@@ -224,9 +224,16 @@ static int encode_text(struct general_run *x, const struct text *t, size_t from,
         return -1;
     if (x->off)
         return encode_tracked(x, x->pre.text);
-    for (size_t i = 0; i < x->pre.now.n; i += BATCH) {
-        const size_t left = x->pre.now.n - i;
-        if (encode_batch(x, x->pre.text->s, x->pre.now.v + i, left < BATCH ? left : BATCH) < 0)
+    const struct pieces *v = &x->pre.now;
+    if (x->g->seams) {
+        x->pre.next.n = 0;
+        if (seams_cut(x->g->seams, x->pre.text->s, v->v, v->n, &x->pre.next, x->e) < 0)
+            return -1;
+        v = &x->pre.next;
+    }
+    for (size_t i = 0; i < v->n; i += BATCH) {
+        const size_t left = v->n - i;
+        if (encode_batch(x, x->pre.text->s, v->v + i, left < BATCH ? left : BATCH) < 0)
             return -1;
     }
     return 0;

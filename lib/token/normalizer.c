@@ -281,6 +281,38 @@ static int map_to(struct mapped *m, int n_old, const char *s, size_t n, struct e
     return 0;
 }
 
+/* How many characters at s are ASCII that the map leaves alone, clusters of their own. */
+static size_t plain_run(const struct charsmap *map, const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i + 1 < n && (unsigned char)s[i] < 0x80 && charsmap_plain(map, (unsigned char)s[i]))
+        i++;
+    if (i && (unsigned char)s[i] >= 0x80)
+        i--; /* it may begin a cluster with what follows */
+    return i;
+}
+
+/* n ASCII characters at p of the old text; the last may still take others away. */
+static int put_run(struct mapped *m, size_t p, size_t n, struct err *e)
+{
+    const char *s = m->d.in->s;
+    if (n > 1) {
+        if (m->any && edit_put(&m->d, m->last, m->n_last, m->change, e) < 0)
+            return -1;
+        m->any = false;
+        size_t i = p;
+        if (m->d.at == p) {
+            i = m->d.at = p + n - 1;
+            if (text_copy(m->d.out, m->d.in, p, i, e) < 0)
+                return -1;
+        }
+        for (; i < p + n - 1; i++)
+            if (edit_put(&m->d, s + i, 1, 0, e) < 0)
+                return -1;
+    }
+    return put_mapped(m, s + p + n - 1, 1, 0, e);
+}
+
 /* Clusters of 6 bytes and more, and those that the map does not have, go by their characters. */
 static int precompiled(struct work *w)
 {
@@ -290,6 +322,12 @@ static int precompiled(struct work *w)
     size_t n, n_to;
     unsigned len;
     for (size_t p = 0; p < w->in->n; p += n) {
+        n = plain_run(map, s + p, w->in->n - p);
+        if (n) {
+            if (put_run(&m, p, n, w->e) < 0)
+                return -1;
+            continue;
+        }
         n = cc_cluster((const unsigned char *)s + p, w->in->n - p);
         if (n < 6 && (to = charsmap_find(map, s + p, n, &n_to))) {
             if (map_to(&m, count_chars(s + p, n), to, n_to, w->e) < 0)
