@@ -135,18 +135,20 @@ static NO_INLINE int run_jobs(struct encoder *x, struct err *e)
     return 0;
 }
 
-/* The ids of a cell that is neither empty nor waits; there is room for CACHE_IDS, and still is for
- * n_more parts afterwards. */
-static ALWAYS_INLINE int put_cell(struct encoder *x, const struct cache_cell *cell, size_t n_more,
-                                  struct ids *out, struct err *e)
+/* A cell's ids at v, where there is room for CACHE_IDS: how many, or CACHE_POOLED or CACHE_NONE and
+ * none that count. */
+static ALWAYS_INLINE uint32_t put_cell(uint32_t *v, const struct cache_cell *cell)
 {
-    uint32_t n = cell->id[0] >> CACHE_COUNT_AT, *v = out->v + out->n;
-    if (LIKELY(n <= CACHE_IDS)) {
-        memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
-        v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
-        out->n += n;
-        return 0;
-    }
+    const uint32_t n = cell->id[0] >> CACHE_COUNT_AT;
+    memcpy(v, cell->id, sizeof cell->id); /* all four: quicker than to look how many */
+    v[0] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
+    return n;
+}
+
+/* Ids that stand in the pool; there is room for n_more parts afterwards. */
+static NO_INLINE int put_pooled(struct encoder *x, const struct cache_cell *cell, size_t n_more,
+                                struct ids *out, struct err *e)
+{
     if (ids_reserve(out, cell->id[2] + CACHE_IDS * n_more, e) < 0)
         return -1;
     memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
@@ -162,8 +164,13 @@ static int put_parts(struct encoder *x, struct ids *out, struct err *e)
         return -1;
     for (size_t i = 0; i < x->n_cells; i++) {
         const struct cache_cell *cell = x->cell[i];
-        if (LIKELY(cell->id[0] >> CACHE_COUNT_AT != CACHE_NONE)) {
-            if (put_cell(x, cell, x->n_cells - i, out, e) < 0)
+        const uint32_t n = put_cell(out->v + out->n, cell);
+        if (LIKELY(n <= CACHE_IDS)) {
+            out->n += n;
+            continue;
+        }
+        if (n == CACHE_POOLED) {
+            if (put_pooled(x, cell, x->n_cells - i, out, e) < 0)
                 return -1;
             continue;
         }
@@ -192,46 +199,76 @@ static NO_INLINE struct cache_cell *new_part(struct encoder *x, size_t at, struc
     return cell;
 }
 
+/* The ids of parts *i to k while the cache has them: it comes to where one is not there. */
+static ALWAYS_INLINE int put_known(struct encoder *x, const struct cache *cache, const char *s,
+                                   size_t *from, size_t *i, size_t k, struct ids *out,
+                                   struct err *e)
+{
+    if (ids_reserve(out, CACHE_IDS * k, e) < 0)
+        return -1;
+    const struct cache_key *key = x->key;
+    const uint32_t *ends = x->ends;
+    uint32_t *v = out->v + out->n;
+    size_t at = *i, begin = *from;
+    for (size_t to; at < k; begin = to, at++) {
+        to = ends[at];
+        if (UNLIKELY(to - begin > CACHE_LONGEST))
+            break;
+        const struct cache_cell *cell = cache_find(cache, &key[at], s + begin, to - begin);
+        if (UNLIKELY(!cell->k1))
+            break;
+        const uint32_t n = put_cell(v, cell);
+        if (LIKELY(n <= CACHE_IDS)) {
+            v += n;
+            continue;
+        }
+        if (n == CACHE_NONE)
+            break;
+        out->n = (size_t)(v - out->v);
+        if (put_pooled(x, cell, k - at, out, e) < 0)
+            return -1;
+        v = out->v + out->n;
+    }
+    out->n = (size_t)(v - out->v);
+    *i = at;
+    *from = begin;
+    return 0;
+}
+
 /* k parts of text, the first from s[from] on; their ends stand in x->ends. They wait, for many that
  * are not in the cache are quicker together than a few. */
 static int add_parts(struct encoder *x, const char *s, size_t from, size_t k, struct ids *out,
                      struct err *e)
 {
-    size_t first = from;
     if (x->n_cells + k > MANY && put_parts(x, out, e) < 0)
         return -1;
     if (x->n_cells == 0 && cache_ready(&x->cache, MANY, e) < 0)
         return -1;
-    for (size_t i = 0; i < k; from = x->ends[i++]) {
-        size_t n = x->ends[i] - from;
-        if (UNLIKELY(n > CACHE_LONGEST))
+    const struct cache cache =
+        x->cache; /* its cells do not move, and copies need not be read again */
+    struct cache_key *RESTRICT key = x->key;
+    const uint32_t *ends = x->ends;
+    size_t first = from, i = 0;
+    for (size_t to; i < k; from = to, i++) {
+        to = ends[i];
+        if (UNLIKELY(to - from > CACHE_LONGEST))
             continue;
-        cache_key(&x->key[i], s + from, n);
-        cache_prefetch(&x->cache, &x->key[i]);
+        cache_key(&key[i], s + from, to - from);
+        cache_prefetch(&cache, &key[i]);
     }
+    i = 0;
     from = first;
-    size_t i = 0;
     if (x->n_cells == 0) { /* nothing waits: ids go out at once until something has to */
-        if (ids_reserve(out, CACHE_IDS * k, e) < 0)
+        if (put_known(x, &cache, s, &from, &i, k, out, e) < 0)
             return -1;
-        for (; i < k; from = x->ends[i++]) {
-            size_t n = x->ends[i] - from;
-            if (UNLIKELY(n > CACHE_LONGEST))
-                break;
-            const struct cache_cell *cell = cache_find(&x->cache, &x->key[i], s + from, n);
-            if (UNLIKELY(!cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
-                break;
-            if (put_cell(x, cell, k - i, out, e) < 0)
-                return -1;
-        }
     }
-    for (; i < k; from = x->ends[i++]) {
-        size_t n = x->ends[i] - from;
+    for (size_t to; i < k; from = to, i++) {
         struct cache_cell *cell = NULL;
-        if (LIKELY(n <= CACHE_LONGEST))
-            cell = cache_find(&x->cache, &x->key[i], s + from, n);
+        to = ends[i];
+        if (LIKELY(to - from <= CACHE_LONGEST))
+            cell = cache_find(&cache, &key[i], s + from, to - from);
         if (UNLIKELY(!cell || !cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
-            cell = new_part(x, x->n_cells, cell, &x->key[i], s + from, n);
+            cell = new_part(x, x->n_cells, cell, &key[i], s + from, to - from);
         x->cell[x->n_cells++] = cell;
     }
     return 0;
@@ -240,11 +277,12 @@ static int add_parts(struct encoder *x, const char *s, size_t from, size_t k, st
 /* Whether a byte of s[0..n) is that of a character of several; 16 bytes behind are readable. */
 static ALWAYS_INLINE bool has_wide(const char *s, size_t n)
 {
-    uint64_t any = 0, high = UINT64_C(0x8080808080808080);
     const unsigned char *p = (const unsigned char *)s;
-    for (; n > 8; p += 8, n -= 8)
-        any |= le64_get(p);
-    return (any | (n ? le64_get(p) << (64 - 8 * n) : 0)) & high;
+    uint64_t any = 0;
+    for (; UNLIKELY(n > CACHE_INLINE); p += CACHE_INLINE, n -= CACHE_INLINE)
+        any |= le64_get(p) | le64_get(p + 8);
+    any |= (le64_get(p) & cache_keep[n][0]) | (le64_get(p + 8) & cache_keep[n][1]);
+    return any & UINT64_C(0x8080808080808080);
 }
 
 /* k pieces, the first at s, whose ends stand in x->cuts: cut further where no token goes across. */
@@ -257,7 +295,7 @@ static int encode_pieces(struct encoder *x, const char *s, size_t k, struct ids 
     }
     for (size_t i = 0; i < k; from = x->cuts[i++]) {
         size_t n = x->cuts[i], at = from;
-        if (n - from >= 6 && has_wide(s + from, n - from))
+        if (has_wide(s + from, n - from))
             while ((at = junctions_cut(x->t->junctions, s, at, n, x->ends, &n_parts, PARTS - 1)) <
                    n) {
                 if (add_parts(x, s, begin, n_parts, out, e) < 0)
