@@ -23,9 +23,10 @@
 
 static const char *const split_words[] = {"gpt2", "cl100k", "o200k", NULL};
 enum { SPLIT_GPT2_WORD, SPLIT_O200K_WORD = 2 };
-static const char *const model_words[] = {"bpe", "wordpiece", NULL};
-enum model { MODEL_BPE, MODEL_WORDPIECE };
+static const char *const model_words[] = {"bpe", "wordpiece", "unigram", NULL};
+enum model { MODEL_BPE, MODEL_WORDPIECE, MODEL_UNIGRAM };
 static const char *const wordpiece_special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+static const char *const unigram_special[] = {"<unk>", "<s>", "</s>"};
 static const char *const default_special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 
 /* BOS, EOS and PAD: the options' names, and the keys of tokenizer_config.json. */
@@ -37,8 +38,9 @@ struct train {
     struct docs_opt docs_opt;
     int64_t vocab_size, min_frequency, n_threads;
     int split_choice, model;
-    bool cased;
-    int64_t limit_alphabet, max_token_length;
+    bool cased, byte_fallback;
+    double character_coverage, shrinking_factor;
+    int64_t limit_alphabet, max_token_length, seed_size, max_piece_chars, n_sub_iterations;
     const char *regex, *out_path, *role[N_ROLES];
     struct opt_list special_list;
     bool no_special, quiet, progress;
@@ -67,8 +69,14 @@ static bool is_none(const char *token)
 /* The list of --special or the default one, and behind it what --bos, --eos and --pad name. */
 static int choose_specials(struct train *t, struct err *e)
 {
-    const char *const *base = t->model == MODEL_BPE ? default_special : wordpiece_special;
-    size_t n = t->model == MODEL_BPE ? ARRAY_LEN(default_special) : ARRAY_LEN(wordpiece_special);
+    static const struct {
+        const char *const *v;
+        size_t n;
+    } usual[] = {{default_special, ARRAY_LEN(default_special)},
+                 {wordpiece_special, ARRAY_LEN(wordpiece_special)},
+                 {unigram_special, ARRAY_LEN(unigram_special)}};
+    const char *const *base = usual[t->model].v;
+    size_t n = usual[t->model].n;
     if (t->special_list.n > 0) {
         base = t->special_list.v;
         n = t->special_list.n;
@@ -194,7 +202,12 @@ static int prepare_split(struct train *t, struct err *e)
 
 static int prepare_text(struct train *t, struct err *e)
 {
-    t->text = train_text_new(wordpiece_normalizer(!t->cased), wordpiece_pre_tokenizer, e);
+    struct buf normalizer = BUF_INIT;
+    if (t->model == MODEL_WORDPIECE)
+        t->text = train_text_new(wordpiece_normalizer(!t->cased), wordpiece_pre_tokenizer, e);
+    else if (unigram_normalizer(NULL, &normalizer, e) == 0)
+        t->text = train_text_new(normalizer.s, unigram_pre_tokenizer, e);
+    buf_release(&normalizer);
     t->text_run = mem_new((size_t)t->n_threads, sizeof(struct train_text_run *), e);
     if (!t->text || !t->text_run)
         return -1;
@@ -234,13 +247,20 @@ static int train_other(struct train *t, struct err *e)
         .limit_alphabet = (uint32_t)t->limit_alphabet,
         .max_token_chars = (uint32_t)t->max_token_length,
         .lowercase = !t->cased,
+        .byte_fallback = t->byte_fallback,
+        .character_coverage = t->character_coverage,
+        .seed_size = (uint32_t)t->seed_size,
+        .max_piece_chars = (uint32_t)t->max_piece_chars,
+        .shrinking_factor = t->shrinking_factor,
+        .n_sub_iterations = (int)t->n_sub_iterations,
     };
     struct vocab_stat stat;
     struct buf json = BUF_INIT;
     int rc = -1;
     progress_start(&t->bar, "bpe-train: training", "ids", (double)t->vocab_size, t->progress,
                    t->quiet);
-    rc = wordpiece_train(t->counts, &opt, &json, &stat, e);
+    rc = (t->model == MODEL_UNIGRAM ? unigram_train : wordpiece_train)(t->counts, &opt, &json,
+                                                                       &stat, e);
     progress_finish(&t->bar);
     if (rc == 0)
         rc = out_write(t->out, json.s, json.len, e);
@@ -359,6 +379,14 @@ static int check_options(const struct train *t, struct opt *opts, struct err *e)
     } known[] = {
         {"split", 1u << MODEL_BPE},
         {"split-regex", 1u << MODEL_BPE},
+        {"byte-fallback", 1u << MODEL_UNIGRAM},
+        {"character-coverage", 1u << MODEL_UNIGRAM},
+        {"seed-sentencepiece-size", 1u << MODEL_UNIGRAM},
+        {"max-sentencepiece-length", 1u << MODEL_UNIGRAM},
+        {"shrinking-factor", 1u << MODEL_UNIGRAM},
+        {"num-sub-iterations", 1u << MODEL_UNIGRAM},
+        {"max-token-length", 1u << MODEL_BPE | 1u << MODEL_WORDPIECE},
+        {"min-frequency", 1u << MODEL_BPE | 1u << MODEL_WORDPIECE},
         {"cased", 1u << MODEL_WORDPIECE},
         {"limit-alphabet", 1u << MODEL_WORDPIECE},
     };
@@ -393,15 +421,20 @@ int main(int argc, char **argv)
     struct train t = {.docs_opt = DOCS_OPT_INIT,
                       .vocab_size = 32768,
                       .min_frequency = 2,
-                      .split_choice = SPLIT_O200K_WORD};
+                      .split_choice = SPLIT_O200K_WORD,
+                      .character_coverage = 0.9995,
+                      .shrinking_factor = 0.75,
+                      .seed_size = 1000000,
+                      .max_piece_chars = 16,
+                      .n_sub_iterations = 2};
     struct opt opts[] = {
         {.kind = OPT_CHOICE,
          .name = "model",
          .dst = &t.model,
-         .arg = "bpe|wordpiece",
+         .arg = "bpe|wordpiece|unigram",
          .choices = model_words,
          .shapes_output = true,
-         .help = "what is trained: byte-level BPE or WordPiece (default {})"},
+         .help = "what is trained: byte-level BPE, WordPiece or Unigram (default {})"},
         {.kind = OPT_INT,
          .letter = 's',
          .name = "vocab-size",
@@ -454,6 +487,51 @@ int main(int argc, char **argv)
          .dst = &t.cased,
          .shapes_output = true,
          .help = "wordpiece: keep capitals and accents"},
+        {.kind = OPT_FLAG,
+         .name = "byte-fallback",
+         .dst = &t.byte_fallback,
+         .shapes_output = true,
+         .help = "unigram: 256 tokens for bytes, so that nothing is unknown"},
+        {.kind = OPT_REAL,
+         .name = "character-coverage",
+         .dst = &t.character_coverage,
+         .arg = "X",
+         .rmin = 0,
+         .rmax = 1,
+         .shapes_output = true,
+         .help = "unigram: the share of the text that the characters must make up (default {})"},
+        {.kind = OPT_INT,
+         .name = "seed-sentencepiece-size",
+         .dst = &t.seed_size,
+         .arg = "N",
+         .min = 1,
+         .max = 1 << 24,
+         .shapes_output = true,
+         .help = "unigram: pieces to begin with (default {})"},
+        {.kind = OPT_INT,
+         .name = "max-sentencepiece-length",
+         .dst = &t.max_piece_chars,
+         .arg = "N",
+         .min = 1,
+         .max = 48,
+         .shapes_output = true,
+         .help = "unigram: no piece of more than N characters (default {})"},
+        {.kind = OPT_REAL,
+         .name = "shrinking-factor",
+         .dst = &t.shrinking_factor,
+         .arg = "X",
+         .rmin = 0.01,
+         .rmax = 0.99,
+         .shapes_output = true,
+         .help = "unigram: the share of the pieces that each round keeps (default {})"},
+        {.kind = OPT_INT,
+         .name = "num-sub-iterations",
+         .dst = &t.n_sub_iterations,
+         .arg = "N",
+         .min = 1,
+         .max = 100,
+         .shapes_output = true,
+         .help = "unigram: steps of expectation and maximisation in a round (default {})"},
         {.kind = OPT_LIST,
          .name = "special",
          .dst = &t.special_list,
@@ -494,10 +572,11 @@ int main(int argc, char **argv)
         OPT_END,
     };
     struct prog p = {.name = "bpe-train",
-                     .purpose = "train a tokenizer: byte-level BPE, WordPiece",
+                     .purpose = "train a tokenizer: byte-level BPE, WordPiece or Unigram",
                      .synopsis = "[-s N] [--split gpt2|cl100k|o200k | --split-regex RE] "
                                  "[--special TOKEN]... -o tok.json [FILE...]\n"
-                                 "--model wordpiece [--cased] [-s N] -o tok.json [FILE...]\n",
+                                 "--model wordpiece [--cased] [-s N] -o tok.json [FILE...]\n"
+                                 "--model unigram [--byte-fallback] [-s N] -o tok.json [FILE...]\n",
                      .opts = opts};
     int rc = -1;
 

@@ -63,7 +63,7 @@ static void counter_clear(struct counter *t)
     memset(t, 0, sizeof *t);
 }
 
-void bpe_counts_clear(struct bpe_counts *c)
+void bpe_counts_empty(struct bpe_counts *c)
 {
     for (int i = 0; i < c->n_threads; i++) {
         if (c->thread[i])
@@ -95,7 +95,7 @@ void bpe_counts_free(struct bpe_counts *c)
     if (!c)
         return;
     if (c->thread) {
-        bpe_counts_clear(c);
+        bpe_counts_empty(c);
         for (int i = 0; i < c->n_threads; i++)
             free(c->thread[i]);
     }

@@ -22,8 +22,6 @@ int bpe_counts_each(const struct bpe_counts *c,
                     void (*each)(void *user, const struct bpe_piece *piece), void *user,
                     struct err *e);
 
-void bpe_counts_clear(struct bpe_counts *c); /* as new */
-
 /* ---- live pairs: key -> count and places */
 
 /*

@@ -506,7 +506,7 @@ static int trainer_init(struct trainer *t, struct bpe_counts *c, struct err *e)
         words_init(&t->words, n_words, v->n_distinct_bytes, wide, e) < 0 ||
         words_fill(&t->words, c, v->byte_id, t->opt->base, e) < 0)
         return -1;
-    bpe_counts_clear(c);
+    bpe_counts_empty(c);
 
     t->len = mem_new(n_ids, sizeof *t->len, e);
     t->n_scans = 1;

@@ -45,6 +45,7 @@ void bpe_counts_stat(const struct bpe_counts *c, uint64_t *n_pieces, uint64_t *n
 void bpe_counts_free(struct bpe_counts *c);
 /* Once all is counted: the threads' counts into one, then every piece, in no order, with 64
  * readable bytes behind it; a value of each() that is not 0 ends the scan and is returned. */
+void bpe_counts_empty(struct bpe_counts *c); /* as new */
 int bpe_counts_fold(struct bpe_counts *c, int n_threads, struct err *e);
 int bpe_counts_scan(const struct bpe_counts *c,
                     int (*each)(void *user, const char *s, size_t n, uint64_t count), void *user);

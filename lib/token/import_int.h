@@ -41,13 +41,15 @@ struct sp_model {
     struct import_vocab vocab;
     bool unigram;
     bool byte_fallback, dummy_prefix, remove_extra_whitespaces, escape_whitespaces, suffix;
-    int64_t unk, bos, eos; /* -1: none */
-    bool user_added;       /* user-defined symbols become added tokens */
-    bool put_bos, put_eos; /* around a text, by the post-processor */
-    const char *charsmap;  /* precompiled */
-    size_t charsmap_len;   /* 0: no normalisation */
+    int64_t unk, bos, eos;  /* -1: none */
+    bool user_added;        /* user-defined symbols become added tokens */
+    bool put_bos, put_eos;  /* around a text, by the post-processor */
+    const char *charsmap;   /* precompiled */
+    size_t charsmap_len;    /* 0: no normalisation */
+    const char *normalizer; /* JSON of what goes before all of this; NULL: nothing */
 };
 int import_sp_document(struct sp_model *m, struct buf *json, struct err *e);
+int import_sp_normalizer(const struct sp_model *m, struct buf *json, struct err *e);
 /* Merges by falling score, as an array of pairs. */
 int import_sp_merges(const struct import_vocab *v, struct buf *json, struct err *e);
 

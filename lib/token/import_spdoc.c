@@ -233,9 +233,10 @@ static int put_added(const struct sp_model *m, struct buf *json, struct err *e)
     return 0;
 }
 
-static int put_normalizer(const struct sp_model *m, struct buf *json, struct err *e)
+int import_sp_normalizer(const struct sp_model *m, struct buf *json, struct err *e)
 {
-    if (buf_puts(json, "{\"type\":\"Sequence\",\"normalizers\":[", e) < 0)
+    if (buf_puts(json, "{\"type\":\"Sequence\",\"normalizers\":[", e) < 0 ||
+        (m->normalizer && buf_printf(json, e, "\n%s,", m->normalizer) < 0))
         return -1;
     if (m->charsmap_len &&
         (buf_puts(json, "\n{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"", e) < 0 ||
@@ -351,7 +352,7 @@ int import_sp_document(struct sp_model *m, struct buf *json, struct err *e)
         return err_set(e, "%s is not supported",
                        m->suffix ? "treat_whitespace_as_suffix" : "escape_whitespaces false");
     if (choose_added(m, e) < 0 || buf_puts(json, IMPORT_HEAD, e) < 0 || put_added(m, json, e) < 0 ||
-        buf_puts(json, "],\n\"normalizer\":", e) < 0 || put_normalizer(m, json, e) < 0 ||
+        buf_puts(json, "],\n\"normalizer\":", e) < 0 || import_sp_normalizer(m, json, e) < 0 ||
         buf_puts(json, ",\n\"pre_tokenizer\":", e) < 0 || put_pre_tokenizer(m, json, e) < 0 ||
         buf_puts(json, ",\n\"post_processor\":", e) < 0 ||
         import_put_template(json, &m->vocab, m->put_bos ? m->bos : -1, m->put_eos ? m->eos : -1,

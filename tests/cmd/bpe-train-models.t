@@ -40,6 +40,38 @@ run bpe-train --model wordpiece -s 60 -o none.json empty
 is "$status" 0 'no text'
 like "$err" 'no text' 'is said'
 
+# ---- Unigram (tests/long/unigram.t holds it against sentencepiece)
+
+cat "$TOP"/man/man1/*.1 >man.txt
+runs 'Unigram' bpe-train -q --model unigram --lines -s 500 -o uni.json man.txt
+like "$(vocab uni.json)" '^<unk> <s> </s> ' 'special tokens come first'
+is "$(vocab uni.json | wc -w)" 500 'as many tokens as were asked for'
+printf 'The mill turns the tokens of a text.' >mill.txt
+tokenize -q -t uni.json --text mill.txt | detokenize -q >back
+same back mill.txt 'text comes back'
+ids=$(tokenize -q -t uni.json --text --text-ids mill.txt)
+ok [ "$(echo "$ids" | wc -w)" -lt 20 ] -- "in few tokens: $ids"
+for j in 2 3 5; do
+    bpe-train -q -j $j --model unigram --lines -s 500 -o j.json man.txt
+    same j.json uni.json "-j $j"
+done
+runs 'byte fallback' bpe-train -q --model unigram --byte-fallback --lines -s 800 -o bytes.json man.txt
+printf '\346\260\264 \360\237\230\200' >rare
+tokenize -q -t bytes.json --text rare | detokenize -q >back
+same back rare 'stands for what is rare'
+bpe-train -q --model unigram --max-sentencepiece-length 2 --lines -s 400 -o two.json man.txt
+unlike " $(vocab two.json | tr ' ' '\n' | sed 1,3d | tr '\n' ' ')" ' [a-z][a-z][a-z]' \
+    '--max-sentencepiece-length'
+perl -e 'print "a" x 1000000' >aaa
+runs 'a megabyte of one letter' bpe-train -q --model unigram -s 40 -o aaa.json aaa
+perl -e 'srand 1; print substr "ACGT", rand 4, 1 for 1 .. 1000000' >dna
+runs 'DNA' bpe-train -q --model unigram -s 300 -o dna.json dna
+fails 2 'too small' 'a vocabulary too small for the characters' \
+    bpe-train --model unigram --lines -s 20 -o no.json man.txt
+fails 2 '<unk>' 'without <unk>' bpe-train --model unigram --special '<x>' -o no.json man.txt
+runs 'no text' bpe-train -q --model unigram -s 10 -o none.json empty
+fails 2 'is not for' 'frequencies of pairs' bpe-train --model unigram --min-frequency 3 man.txt
+
 # ---- usage
 
 fails 2 'small' 'a vocabulary too small for the characters' \
