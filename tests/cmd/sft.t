@@ -73,7 +73,7 @@ train() {
 train -o a talk.jsonl
 train -o b -j 3 <talk.jsonl
 same a/model.safetensors b/model.safetensors "from a pipe, with other threads: the same model"
-train -o c --max-time 0s talk.jsonl 2>/dev/null || train -o c talk.jsonl &
+sft -q -m base --steps 9 --batch 2 --save-every 2 --lr 1e-3 -o c talk.jsonl & # as train has it
 sleep 0.3
 kill -9 $! 2>/dev/null
 wait 2>/dev/null
