@@ -7,13 +7,12 @@
 need_command pretrain sft shard bpe-train tokenize
 . "$TOP/tests/train.sh"
 
-kills=${KILLS:-120} # of each way of running
+kills=${KILLS:-100} # of each way of running
 seed=${KILL_SEED:-$(date +%s)}
 note "KILL_SEED=$seed"
-i=0
-random() { # FROM TO: a number, the next of a sequence that the seed fixes
-    i=$((i + 1))
-    awk -v s="$((seed % 1000000 + i))" -v a="$1" -v b="$2" 'BEGIN {srand(s); rand(); print a + rand() * (b - a)}'
+x=$((seed % 2147483648))
+random() { # $x: the next number of a sequence that the seed fixes
+    x=$(((x * 1103515245 + 12345) % 2147483648))
 }
 
 # killed NAME REF INPUT PROGRAM OPTION...: the run REF of PROGRAM; then the same in r, killed at random
@@ -22,14 +21,14 @@ killed() {
     name=$1 ref=$2 input=$3 program=$4
     shift 4
     n=0 n_runs=0 bad=''
-    from=$(date +%s%N)
+    longest=1000 # milliseconds to wait at most; grows until runs get on, and shrinks where they end
     $program "$@" -q -o "$ref" <"$input"
-    longest=$(awk -v ns=$(($(date +%s%N) - from)) 'BEGIN {print ns / 2e9}')
     while [ "$n" -lt "$kills" ]; do
         rm -rf r
         n_runs=$((n_runs + 1))
         while ! [ -e r/model.safetensors ]; do
-            threads=$(random 1 4 | cut -c 1)
+            random
+            threads=$((x / 65536 % 3 + 1))
             if [ -e r/run.json ]; then
                 $program --resume -q -j "$threads" -o r <"$input" 2>said &
             else
@@ -37,11 +36,13 @@ killed() {
                 $program "$@" -q -j "$threads" -o r <"$input" 2>said &
             fi
             pid=$!
-            sleep "$(random 0 "$longest")"
+            random
+            sleep "$(awk -v x=$x -v longest=$longest 'BEGIN {print x / 2147483648 * longest / 1000}')"
             if kill -KILL $pid 2>/dev/null; then
-                n=$((n + 1))
+                n=$((n + 1)) longest=$((longest * 11 / 10 + 1))
                 wait $pid 2>/dev/null
             else
+                longest=$((longest * 6 / 10 + 1))
                 wait $pid || bad="$bad; status $?: $(cat said)"
             fi
             [ -z "$bad" ] || break
