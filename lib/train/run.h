@@ -13,7 +13,7 @@
  *
  * Nothing in it is ever half there: files and checkpoints appear by a rename and go by one. Names
  * that begin with a dot and end in .tmp belong to a writer at work, or were left by one that was
- * killed.
+ * killed or by a run that was given up.
  */
 #ifndef TRAIN_RUN_H
 #define TRAIN_RUN_H
