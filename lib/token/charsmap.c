@@ -74,7 +74,7 @@ struct charsmap *charsmap_new(const char *base64, size_t n, struct err *e)
     for (int c = 0; c < 128; c++) {
         const char s = (char)c;
         size_t n_to;
-        m->plain[c] = !charsmap_find(m, &s, 1, &n_to);
+        m->plain[c] = c != '\r' && !charsmap_find(m, &s, 1, &n_to);
     }
     return m;
 fail:

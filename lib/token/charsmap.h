@@ -18,7 +18,7 @@ void charsmap_free(struct charsmap *m);
  * map has none. */
 const char *charsmap_find(const struct charsmap *m, const char *s, size_t n, size_t *len);
 
-/* Whether the map leaves an ASCII character alone where it stands by itself. */
+/* Whether the map leaves an ASCII character alone before another; not of CR, which LF may join. */
 bool charsmap_plain(const struct charsmap *m, unsigned char c);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Where BPE over characters can be cut without changing its result: between two characters that no
- * token has side by side, since whatever merges make is a token. Texts that nothing else cuts
- * become short pieces so, which the cache knows. Characters that are no tokens themselves are not
- * cut off from each other: they may become one unknown token.
+ * Seams: where BPE over characters can be cut without changing its result: between two characters
+ * that no token has side by side, since whatever merges make is a token. Texts that nothing else
+ * cuts become short pieces so, which the cache knows. Characters that are no tokens themselves are
+ * not cut off from each other: they may become one unknown token.
  */
 #ifndef TOKEN_SEAMS_H
 #define TOKEN_SEAMS_H

@@ -44,8 +44,12 @@ def train(n, text=TEXT, drop=()):
     words = collections.Counter()
     for i, w in enumerate(text.split()):
         words[tuple(CHARS[b] for b in ((" " if i else "") + w).encode())] += 1
-    vocab = [CHARS[b] for b in range(256) if b not in drop]
+    return train_words(n, words, [CHARS[b] for b in range(256) if b not in drop])
+
+
+def train_words(n, words, vocab, prefix=""):
     merges = []
+    made = lambda p: p[0] + p[1][len(prefix):]
     while len(merges) < n:
         pairs = collections.Counter()
         for w, k in words.items():
@@ -53,14 +57,14 @@ def train(n, text=TEXT, drop=()):
                 pairs[p] += k
         best = min(pairs, key=lambda p: (-pairs[p], p))
         merges.append(best)
-        if best[0] + best[1] not in vocab:
-            vocab.append(best[0] + best[1])
+        if made(best) not in vocab:
+            vocab.append(made(best))
         new = collections.Counter()
         for w, k in words.items():
             out, i = [], 0
             while i < len(w):
                 if i + 1 < len(w) and (w[i], w[i + 1]) == best:
-                    out.append(w[i] + w[i + 1])
+                    out.append(made(best))
                     i += 2
                 else:
                     out.append(w[i])
@@ -167,6 +171,170 @@ for a, b in (("a", "a"), ("aa", "aa"), ("a", "aa"), ("aa", "a"), ("aaa", "a"), (
 good["runs"] = tokenizer(byte_level(), vocab=v, merges=m)
 good["runs-whole"] = tokenizer(byte_level(), vocab=v, merges=m, ignore_merges=True)
 
+# ---- other models, and what goes with them
+
+
+def bpe_of_chars(words, first=(), n=60, prefix="", suffix="", **model):
+    """Over characters; words: how the pre-tokenizer cuts."""
+    split = collections.Counter()
+    for w in words:
+        cs = [(prefix if i else "") + c for i, c in enumerate(w)]
+        cs[-1] += suffix
+        split[tuple(cs)] += 1
+    chars = list(first) + sorted({c for w in split for c in w})
+    vocab, merges = train_words(n, split, chars, prefix)
+    return dict({"type": "BPE", "dropout": None, "unk_token": None,
+                 "continuing_subword_prefix": prefix or None, "end_of_word_suffix": suffix or None,
+                 "fuse_unk": False, "byte_fallback": False, "ignore_merges": False, "vocab": vocab,
+                 "merges": [" ".join(p) for p in merges]}, **model)
+
+
+def substrings(words, n):
+    found = collections.Counter(w[i:k] for w in words for i in range(len(w))
+                                for k in range(i + 2, min(len(w), i + 9) + 1))
+    return sorted({c for w in words for c in w}) + sorted(found, key=lambda t: (-found[t] * len(t), t))[:n]
+
+
+def charsmap(rules):
+    """What normalizer.Precompiled has: Darts-clone's double array, and the replacements."""
+    import base64
+    text, trie = b"", {}
+    for key, to in rules.items():
+        node = trie
+        for b in key.encode():
+            node = node.setdefault(b, {})
+        node[None] = len(text)
+        text += to.encode() + b"\0"
+    units, used = [0] * 256, {0}
+
+    def place(at, node):  # the children of the node at `at` stand at base ^ label
+        base = next(b for b in range(1, 1 << 20)
+                    if not {b ^ (k or 0) for k in node} & used and b not in used)
+        need = max(base ^ (k or 0) for k in node)
+        units.extend([0] * (need + 256 - len(units)))
+        used.update(base ^ (k or 0) for k in node)
+        assert (at ^ base) < 1 << 21
+        units[at] |= (at ^ base) << 10 | (256 if None in node else 0)
+        for k in node:
+            if k is None:
+                units[base] = 1 << 31 | node[k]
+            else:
+                units[base ^ k] = k
+        for k in node:
+            if k is not None:
+                place(base ^ k, node[k])
+
+    place(0, trie)
+    blob = struct.pack("<I", 4 * len(units)) + struct.pack("<%dI" % len(units), *units) + text
+    return base64.b64encode(blob).decode()
+
+
+def general(model, norm=None, pre=None, dec=None, post=None, extra=()):
+    n = len(model["vocab"])
+    return {"version": "1.0", "truncation": None, "padding": None,
+            "added_tokens": [added(**dict(a, i=n + k)) for k, a in enumerate(extra)],
+            "normalizer": norm, "pre_tokenizer": pre, "post_processor": post, "decoder": dec,
+            "model": model}
+
+
+def norms(*v):
+    return {"type": "Sequence", "normalizers": list(v)}
+
+
+def replace(a, b, kind="String"):
+    return {"type": "Replace", "pattern": {kind: a}, "content": b}
+
+
+def metaspace(**kw):
+    return dict({"type": "Metaspace", "replacement": "\u2581"}, **kw)
+
+
+MARK = "\u2581"
+LOW = [w.strip(",.;:").lower() for w in TEXT.split()]
+MARKED = [MARK + w for w in TEXT.split()]
+BYTES = ["<0x%02X>" % b for b in range(256)]
+S = [token("<s>"), token("</s>")]
+UNK = ["<unk>", "<s>", "</s>"]
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+        "strip_accents": None, "lowercase": True}
+LLAMA = {"type": "Sequence", "decoders": [replace(MARK, " "), {"type": "ByteFallback"},
+                                          {"type": "Fuse"}, {"type": "Strip", "content": " ",
+                                                             "start": 1, "stop": 0}]}
+FALL = {"byte_fallback": True, "unk_token": "<unk>", "fuse_unk": True}
+
+
+def numbered(v):
+    return {t: i for i, t in enumerate(dict.fromkeys(v))}
+
+
+def scored(v):
+    return [[t, -((i * 37) % 101) / 7] for i, t in enumerate(v)]
+
+
+good_general = {
+    "wordpiece": general(
+        {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+         "max_input_chars_per_word": 20,
+         "vocab": numbered(["[UNK]"] + [x for t in substrings(LOW + ["\u4e2d", "'", "."], 80)
+                                        for x in (t, "##" + t)])},
+        BERT, {"type": "BertPreTokenizer"}, {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        extra=[token("[SEP]"), token("mill", special=False)]),
+    "wordlevel": general(
+        {"type": "WordLevel", "unk_token": "<unk>", "vocab": numbered(UNK + sorted(set(LOW)))},
+        norms({"type": "NFD"}, {"type": "Lowercase"}, {"type": "StripAccents"}),
+        {"type": "Whitespace"}, extra=[token("The", special=False)]),
+    "unigram": general(
+        {"type": "Unigram", "unk_id": 0, "vocab": scored(UNK + substrings(MARKED, 150)),
+         "byte_fallback": False},
+        norms({"type": "Precompiled", "precompiled_charsmap": charsmap(
+            {"\ufb01": "fi", "\u00a0": " ", "\u3000": " ", "\t": " ", "\r\n": "\n", "e\u0301": "\u00e9",
+             "\u0301": "", "\u00bd": "1\u20442", "\u4e2d": "mill"})},
+            {"type": "Strip", "strip_left": False, "strip_right": True},
+            replace(" {2,}", " ", "Regex")),
+        metaspace(prepend_scheme="always", split=True), metaspace(prepend_scheme="always"),
+        extra=S + [token("<mask>", lstrip=True)]),
+    "unigram-bytes": general(
+        {"type": "Unigram", "unk_id": 0, "vocab": scored(UNK + BYTES + substrings(MARKED, 150)),
+         "byte_fallback": True},
+        norms({"type": "Nmt"}, {"type": "NFKC"}),
+        {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
+                                               metaspace(add_prefix_space=True, str_rep=MARK)]},
+        LLAMA, extra=S),
+    "llama": general(
+        bpe_of_chars(MARKED, UNK + BYTES, **FALL),
+        norms({"type": "Prepend", "prepend": MARK}, replace(" ", MARK)), None, LLAMA,
+        extra=[token("<unk>")] + S + [token("<|user|>", rstrip=True)]),
+    "llama-first": general(
+        bpe_of_chars(MARKED, UNK + BYTES, **FALL), None,
+        metaspace(prepend_scheme="first", split=False), LLAMA, extra=S),
+    "gemma": general(
+        bpe_of_chars(MARKED, UNK, **dict(FALL, fuse_unk=False)), replace(" ", MARK),
+        {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious",
+         "invert": False},
+        {"type": "Sequence", "decoders": [replace(MARK, " "), {"type": "ByteFallback"},
+                                          {"type": "Fuse"}]},
+        extra=S + [token("\n\n", special=False, normalized=False)]),
+    "clip": general(
+        bpe_of_chars(LOW, ["<unk>"], suffix="</w>", unk_token="<unk>"),
+        norms(NFC, replace(r"\s+", " ", "Regex"), {"type": "Lowercase"}),
+        {"type": "Split", "pattern": {"Regex": r"'s|'t|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"},
+         "behavior": "Removed", "invert": True},
+        {"type": "BPEDecoder", "suffix": "</w>"}, extra=S),
+    "subwords": general(
+        bpe_of_chars(LOW, ["<unk>"], prefix="##", suffix="@", unk_token="<unk>", fuse_unk=True),
+        {"type": "NFKD"},
+        {"type": "Sequence", "pretokenizers": [
+            {"type": "CharDelimiterSplit", "delimiter": " "},
+            {"type": "Punctuation", "behavior": "MergedWithNext"},
+            {"type": "Digits", "individual_digits": False}, {"type": "FixedLength", "length": 7}]},
+        {"type": "WordPiece", "prefix": "##", "cleanup": False}),
+    "bloom": general(
+        dict(tokenizer(byte_level())["model"]), None,
+        seq({"type": "Punctuation", "behavior": "Contiguous"},
+            split(r" ?[^(\s|[.,!?])]+"), split("[0-9][0-9][0-9]"), byte_level(True, False)),
+        byte_level(), post=byte_level(True), extra=S),
+}
+
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<l>", "<r>", "<b>", "mill", "<", "<l>>",
            "<unk>", "\u00e9t\u00e9", "e\u0301t"]
 PARTS = [" ", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "'s", "'LL", "'\u017f", "'",
@@ -183,7 +351,7 @@ def cases(name, t):
              "q\u4e2dQq the q", "x " * 40 + "thing" * 30]
     texts += ["".join(r.choice(PARTS) for _ in range(r.randint(1, 14))) for _ in range(40)]
     for s in texts:
-        yield s, t.encode(s, add_special_tokens=False).ids
+        yield s, t.encode(s, add_special_tokens=False)
 
 
 def put(name, data):
@@ -211,9 +379,12 @@ def canonical(v):
 def fingerprint(t):
     def string(s):
         return struct.pack("<I", len(s.encode())) + s.encode()
-    m = t["model"]
+    m = dict(t["model"])
+    scores = [x for _, x in m["vocab"]] if isinstance(m["vocab"], list) else []
+    if scores:
+        m["vocab"] = {s: i for i, (s, _) in enumerate(m["vocab"])}
     vocab = sorted(m["vocab"].items(), key=lambda kv: (kv[1], kv[0].encode()))
-    merges = [p.split(" ") if isinstance(p, str) else p for p in m["merges"]]
+    merges = [p.split(" ") if isinstance(p, str) else p for p in m.get("merges", [])]
     bits = [(1, "byte_fallback"), (2, "fuse_unk"), (4, "ignore_merges")]
     flags = ["special", "lstrip", "rstrip", "normalized", "single_word"]
     unk = m.get("unk_token")
@@ -223,12 +394,15 @@ def fingerprint(t):
     out = b""
     for tag, payload in (
             (b"vers", struct.pack("<I", 1)),
-            (b"modl", b"BPE"),
+            (b"modl", m["type"].encode()),
             (b"voca", b"".join(struct.pack("<I", i) + string(s) for s, i in vocab)),
             (b"merg", b"".join(struct.pack("<II", m["vocab"][a], m["vocab"][b]) for a, b in merges)),
-            (b"scor", b""),
-            (b"sett", struct.pack("<qIIQ", m["vocab"][unk] if unk else -1,
-                                  sum(b for b, k in bits if m.get(k)), 0, 0) + string("") * 2),
+            (b"scor", struct.pack("<%dd" % len(scores), *scores)),
+            (b"sett", struct.pack("<qIIQ", m["vocab"][unk] if unk else m.get("unk_id", -1),
+                                  sum(b for b, k in bits if m.get(k)), 0,
+                                  m.get("max_input_chars_per_word", 0))
+             + string(m.get("continuing_subword_prefix") or "")
+             + string(m.get("end_of_word_suffix") or "")),
             (b"norm", canonical(t["normalizer"])),
             (b"spli", canonical(t["pre_tokenizer"])),
             (b"deco", canonical(t["decoder"])),
@@ -240,7 +414,7 @@ def fingerprint(t):
 
 
 with open(os.path.join(HERE, "tokenizer-fingerprints"), "w", newline="\n") as f:
-    for name, t in good.items():
+    for name, t in (good | good_general).items():
         f.write("%s good-tokenizer-%s.json\n" % (fingerprint(t), name))
 
 with open(os.path.join(HERE, "tokenizer-cases.jsonl"), "w", encoding="utf-8", newline="\n") as f:
@@ -257,8 +431,16 @@ with open(os.path.join(HERE, "tokenizer-cases.jsonl"), "w", encoding="utf-8", ne
         full["model"] = dict({"dropout": None, "unk_token": None, "fuse_unk": False,
                               "byte_fallback": False, "continuing_subword_prefix": None,
                               "end_of_word_suffix": None}, **t["model"])
-        for s, ids in cases(name, Tokenizer.from_str(json.dumps(full))):
-            f.write(json.dumps({"tokenizer": file, "text": s, "ids": ids}) + "\n")
+        for s, k in cases(name, Tokenizer.from_str(json.dumps(full))):
+            f.write(json.dumps({"tokenizer": file, "text": s, "ids": k.ids}) + "\n")
+    for name, t in good_general.items():
+        file = "good-tokenizer-%s.json" % name
+        put(file, dump(t))
+        tok = Tokenizer.from_str(json.dumps(t))
+        for s, k in cases(name, tok):
+            f.write(json.dumps({"tokenizer": file, "text": s, "ids": k.ids,
+                                "offsets": [x for o in k.offsets for x in o],
+                                "decoded": tok.decode(k.ids, skip_special_tokens=False)}) + "\n")
 
 # ---- refused, each with one fault
 

@@ -2,9 +2,9 @@
 
     python3 tests/long/compare_tokenizers.py kinds [SEED [ROUNDS]]   small ones made on the spot
     python3 tests/long/compare_tokenizers.py shapes CHARSMAP.json.gz...   as published ones look
-    python3 tests/long/compare_tokenizers.py files TOKENIZER.json.gz... -- CORPUS.jsonl.gz...
+    python3 tests/long/compare_tokenizers.py files N TOKENIZER.json.gz... -- CORPUS.jsonl.gz...
 
-CHARSMAP: tokenizer.json files from which precompiled charsmaps are taken.
+N: every Nth document. CHARSMAP: tokenizer.json files from which precompiled charsmaps are taken.
 
 Prints TAP. The programs are sought in PATH, and files are written into the directory it runs in.
 """
@@ -498,10 +498,12 @@ def load(path):
     return Tokenizer.from_buffer(gzip.open(path).read())
 
 
-def corpus(paths):
+def corpus(paths, every):
     for path in paths:
         batch = []
-        for line in gzip.open(path, "rt", encoding="utf-8"):
+        for k, line in enumerate(gzip.open(path, "rt", encoding="utf-8")):
+            if k % every:
+                continue
             batch.append(json.loads(line)["text"])
             if sum(map(len, batch[-50:])) > 1 << 20 or len(batch) == 500:
                 yield os.path.basename(path), batch
@@ -510,13 +512,13 @@ def corpus(paths):
             yield os.path.basename(path), batch
 
 
-def over_corpus(path, paths):
+def over_corpus(path, paths, every):
     """Ids and decoding of each document."""
     tok = load(path)
     name = os.path.basename(path).split(".")[0]
     n_docs = n_ids = 0
     bad = []
-    for at, texts in corpus(paths):
+    for at, texts in corpus(paths, every):
         with open("in.jsonl", "w") as f:
             for text in texts:
                 f.write(json.dumps({"text": text}) + "\n")
@@ -534,8 +536,8 @@ def over_corpus(path, paths):
 def main():
     if sys.argv[1] == "files":
         at = sys.argv.index("--")
-        for path in sys.argv[2:at]:
-            over_corpus(path, sys.argv[at + 1:])
+        for path in sys.argv[3:at]:
+            over_corpus(path, sys.argv[at + 1:], int(sys.argv[2]))
     if sys.argv[1] == "shapes":
         for path in sys.argv[2:]:
             j = json.load(gzip.open(path))

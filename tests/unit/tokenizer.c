@@ -1,6 +1,8 @@
 /* Loading published tokenizers, and their ids against the references. */
 #include <dirent.h>
+#include <time.h>
 #include "base/buf.h"
+#include "base/le.h"
 #include "io/in.h"
 #include "io/jscan.h"
 #include "quern/shard.h"
@@ -84,31 +86,118 @@ static void reference(const char *name, bool nfc)
     free(want);
 }
 
-/* A line of tokenizer-cases.jsonl: "tokenizer", "text" and "ids", in this order. */
+/* Ids and offsets of the general path against the reference's, and the text back or not. */
+static void reference_offsets(const char *name)
+{
+    char file[256];
+    const char *sample = shared_path("data/tokenizers/vectors/sample.txt");
+    snprintf(file, sizeof file, "data/tokenizers/hf/%s.tokenizer.json.gz", name);
+    const char *json = shared_path(file);
+    snprintf(file, sizeof file, "data/tokenizers/vectors/hf.%s.u32.gz", name);
+    const char *ids_path = shared_path(file);
+    snprintf(file, sizeof file, "data/tokenizers/vectors/hf.%s.offs.gz", name);
+    const char *offs_path = shared_path(file);
+    if (!json || !sample || !ids_path || !offs_path) {
+        skip(4, "no reference");
+        return;
+    }
+    size_t n, n_ids, n_offs, n_same = 0;
+    char *s = slurp(sample, &n), *want = slurp(ids_path, &n_ids), *offs = slurp(offs_path, &n_offs);
+    struct tokenizer *t = tokenizer_open(json, &e);
+    struct encoder *x = t ? encoder_new(t, &e) : NULL;
+    if (!ok(x != NULL, "%s: opens", name)) {
+        diag("%s", e.msg);
+        return;
+    }
+    struct ids ids = {0};
+    struct offsets off = {0};
+    ok(encoder_run(x, s, n, 0, NULL, 0, &ids, &e) == 0 && ids.n * 4 == n_ids &&
+           memcmp(ids.v, want, n_ids) == 0,
+       "%s: the reference's %zu ids", name, n_ids / 4);
+    ids.n = 0;
+    ok(encoder_offsets(x, s, n, 0, NULL, 0, &ids, &off, &e) == 0 && ids.n * 4 == n_ids &&
+           memcmp(ids.v, want, n_ids) == 0,
+       "%s: and with offsets", name);
+    for (size_t i = 0; i < off.n && off.n * 8 == n_offs; i++)
+        n_same += off.v[i].from == le32_get((unsigned char *)offs + 8 * i) &&
+                  off.v[i].to == le32_get((unsigned char *)offs + 8 * i + 4);
+    is_int(n_same, n_offs / 8, "%s: which are the reference's", name);
+    ids_release(&ids);
+    offsets_release(&off);
+    encoder_free(x);
+    tokenizer_close(t);
+    free(s);
+    free(want);
+    free(offs);
+}
+
+/* What a line of tokenizer-cases.jsonl says besides "tokenizer", "text" and "ids". */
+struct more {
+    struct ids offsets;
+    struct buf decoded;
+    bool given;
+};
+
+static bool read_numbers(struct jscan *j, struct ids *v)
+{
+    enum jscan_type type;
+    int64_t x;
+    v->n = 0;
+    if (jscan_next(j) != JSCAN_KEY || jscan_next(j) != JSCAN_ARRAY)
+        return false;
+    while ((type = jscan_next(j)) == JSCAN_NUMBER && jscan_int(j, &x) == 0) {
+        if (v->n == v->cap) {
+            v->cap = 2 * v->cap + 64;
+            v->v = realloc(v->v, v->cap * sizeof *v->v);
+        }
+        v->v[v->n++] = (uint32_t)x;
+    }
+    return type == JSCAN_END;
+}
+
+/* "tokenizer", "text", "ids" and perhaps "offsets" and "decoded", in this order. */
 static bool read_case(const char *line, size_t n, struct buf *file, struct buf *text,
-                      struct ids *want)
+                      struct ids *want, struct more *more)
 {
     struct jscan j;
-    enum jscan_type type;
-    int64_t id;
     jscan_init(&j, line, n);
     buf_clear(file);
     buf_clear(text);
-    want->n = 0;
+    buf_clear(&more->decoded);
     if (jscan_next(&j) != JSCAN_OBJECT || jscan_next(&j) != JSCAN_KEY ||
         jscan_next(&j) != JSCAN_STRING || jscan_string(&j, false, file, &e) < 0 ||
         jscan_next(&j) != JSCAN_KEY || jscan_next(&j) != JSCAN_STRING ||
         jscan_string(&j, false, text, &e) < 0 || buf_reserve(text, 64, &e) < 0 ||
-        jscan_next(&j) != JSCAN_KEY || jscan_next(&j) != JSCAN_ARRAY)
+        !read_numbers(&j, want))
         return false;
-    while ((type = jscan_next(&j)) == JSCAN_NUMBER && jscan_int(&j, &id) == 0) {
-        if (want->n == want->cap) {
-            want->cap = 2 * want->cap + 64;
-            want->v = realloc(want->v, want->cap * sizeof *want->v);
-        }
-        want->v[want->n++] = (uint32_t)id;
-    }
-    return type == JSCAN_END;
+    struct jscan end = j;
+    more->given = jscan_next(&end) == JSCAN_KEY;
+    return !more->given ||
+           (read_numbers(&j, &more->offsets) && jscan_next(&j) == JSCAN_KEY &&
+            jscan_next(&j) == JSCAN_STRING && jscan_string(&j, false, &more->decoded, &e) == 0);
+}
+
+/* Offsets and decoding, at once and id by id. */
+static bool same_more(const struct tokenizer *t, struct encoder *x, const struct buf *text,
+                      const struct more *more)
+{
+    struct ids ids = {0};
+    struct offsets off = {0};
+    struct buf out = BUF_INIT;
+    struct decoder d;
+    bool same = encoder_offsets(x, text->s, text->len, 0, NULL, 0, &ids, &off, &e) == 0 &&
+                2 * off.n == more->offsets.n && ids.n == off.n;
+    for (size_t i = 0; same && i < off.n; i++)
+        same = off.v[i].from == more->offsets.v[2 * i] && off.v[i].to == more->offsets.v[2 * i + 1];
+    decoder_init(&d, t, 0);
+    for (size_t i = 0; i < ids.n && same; i++)
+        same = decoder_add(&d, ids.v[i], &out, &e) == 0;
+    same = decoder_end(&d, &out, &e) == 0 && same && out.len == more->decoded.len &&
+           memcmp(out.s, more->decoded.s, out.len) == 0;
+    ids_release(&ids);
+    offsets_release(&off);
+    buf_release(&out);
+    return same;
 }
 
 /* What the tokenizers library makes of small texts full of traps. */
@@ -117,6 +206,7 @@ static void cases(void)
     struct in *in = in_open(top_path("tests/files/tokenizer-cases.jsonl"), 0, &e);
     struct buf file = BUF_INIT, now = BUF_INIT, text = BUF_INIT;
     struct ids want = {0}, got = {0};
+    struct more more = {.decoded = BUF_INIT};
     struct tokenizer *t = NULL;
     struct encoder *x = NULL;
     const char *line;
@@ -126,7 +216,7 @@ static void cases(void)
         bail_out(e.msg);
     for (;;) {
         r = in_line(in, &line, &n, 1 << 20, &e);
-        if (r > 0 && !read_case(line, n, &file, &text, &want))
+        if (r > 0 && !read_case(line, n, &file, &text, &want, &more))
             bail_out("tokenizer-cases.jsonl");
         if (r <= 0 || strcmp(file.s, now.s) != 0) {
             if (n_cases)
@@ -154,6 +244,7 @@ static void cases(void)
                    got.n == want.n &&
                    (want.n == 0 || memcmp(got.v, want.v, want.n * sizeof *want.v) == 0);
         }
+        same = same && (!more.given || same_more(t, x, &text, &more));
         n_same += same;
         if (!same)
             diag("%s: other ids for %.*s", file.s, (int)n, line);
@@ -163,6 +254,8 @@ static void cases(void)
     tokenizer_close(t);
     ids_release(&want);
     ids_release(&got);
+    ids_release(&more.offsets);
+    buf_release(&more.decoded);
     buf_release(&file);
     buf_release(&now);
     buf_release(&text);
@@ -211,6 +304,41 @@ static const char *ids_of(struct encoder *x, const char *text, int flags,
     out[n] = 0;
     ids_release(&ids);
     return out;
+}
+
+/* A megabyte without a space is no slower than other text; other letters than the vocabulary's too.
+ */
+static void long_texts(void)
+{
+    static const char *const names[] = {"wordpiece", "wordlevel",   "unigram", "unigram-bytes",
+                                        "llama",     "llama-first", "gemma",   "clip",
+                                        "subwords",  "bloom"};
+    static const char *const letters[] = {"a", "Z", "\344\270\255", "a\314\201"};
+    enum { N = 1 << 20 };
+    char *s = calloc(N + 128, 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct tokenizer *t = good(names[i]);
+        struct encoder *x = encoder_new(t, &e);
+        const clock_t begin = clock();
+        int n_failed = 0;
+        for (size_t k = 0; k < sizeof letters / sizeof *letters; k++) {
+            struct ids ids = {0};
+            struct offsets off = {0};
+            size_t n = 0, len = strlen(letters[k]);
+            for (; n + len <= N; n += len)
+                memcpy(s + n, letters[k], len);
+            n_failed += encoder_run(x, s, n, 0, NULL, 0, &ids, &e) < 0 ||
+                        encoder_offsets(x, s, n, 0, NULL, 0, &ids, &off, &e) < 0;
+            ids_release(&ids);
+            offsets_release(&off);
+        }
+        const double time_s = (double)(clock() - begin) / CLOCKS_PER_SEC;
+        ok(n_failed == 0 && time_s < 20, "%s: eight megabytes of one letter take %.2f s", names[i],
+           time_s);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+    free(s);
 }
 
 static void literal_spans(void)
@@ -449,5 +577,18 @@ int main(void)
     reference("gptoss", false);
     reference("gpt-neox", true);
     reference("deepseek_v3", false);
+    static const char *const all[] = {"bert-base-chinese",
+                                      "bert-base-uncased",
+                                      "clip_base",
+                                      "deepseek_v3",
+                                      "gpt-neox",
+                                      "gpt2",
+                                      "gptoss",
+                                      "mistral_v1",
+                                      "qwen3",
+                                      "xlnet_base_cased"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        reference_offsets(all[i]);
+    long_texts();
     return done_testing();
 }
