@@ -62,9 +62,9 @@ same back rare 'stands for what is rare'
 bpe-train -q --model unigram --max-sentencepiece-length 2 --lines -s 400 -o two.json man.txt
 unlike " $(vocab two.json | tr ' ' '\n' | sed 1,3d | tr '\n' ' ')" ' [a-z][a-z][a-z]' \
     '--max-sentencepiece-length'
-perl -e 'print "a" x 1000000' >aaa
-runs 'a megabyte of one letter' bpe-train -q --model unigram -s 40 -o aaa.json aaa
-perl -e 'srand 1; print substr "ACGT", rand 4, 1 for 1 .. 1000000' >dna
+perl -e 'print "a" x 300000' >aaa
+runs 'a long run of one letter' bpe-train -q --model unigram -s 40 -o aaa.json aaa
+perl -e 'srand 1; print substr "ACGT", rand 4, 1 for 1 .. 50000' >dna
 runs 'DNA' bpe-train -q --model unigram -s 300 -o dna.json dna
 fails 2 'too small' 'a vocabulary too small for the characters' \
     bpe-train --model unigram --lines -s 20 -o no.json man.txt

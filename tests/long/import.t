@@ -18,10 +18,14 @@ if kind == "sp":
     import sentencepiece
     sp = sentencepiece.SentencePieceProcessor(model_file=path)
     encode = sp.encode
+    # their text is ordinary text there, and a special token in a tokenizer.json
+    symbols = [sp.id_to_piece(i) for i in range(sp.get_piece_size())
+               if sp.is_control(i) or sp.is_unknown(i)]
     # Unigram: SentencePiece adds in single precision, so that of nearly equal ways it may take a worse
     unigram = sys.argv[5] == "unigram"
 else:
     import base64, tiktoken, tiktoken_ext.openai_public as public
+    symbols = []
     public.load_tiktoken_bpe = lambda *a, **k: {}
     ranks = {}
     for line in gzip.open(path):
@@ -34,6 +38,8 @@ n = differ = worse = tokens = 0
 with gzip.open(corpus, "rt", encoding="utf-8") as docs, open(ids_path) as got:
     for doc, line in zip(docs, got, strict=True):
         text = json.loads(doc)["text"]
+        if any(s in text for s in symbols):
+            continue
         want, ids = encode(text), list(map(int, line.split()))
         n += 1
         tokens += len(want)
