@@ -16,7 +16,9 @@
 #include "io/docflow.h"
 #include "io/jtree.h"
 #include "io/out.h"
+#include "quern/tokenizer.h"
 #include "text/split.h"
+#include "token/bpe_extend.h"
 #include "token/bpe_train.h"
 #include "token/train_text.h"
 #include "token/vocab_train.h"
@@ -41,14 +43,16 @@ struct train {
     bool cased, byte_fallback;
     double character_coverage, shrinking_factor;
     int64_t limit_alphabet, max_token_length, seed_size, max_piece_chars, n_sub_iterations;
-    const char *regex, *out_path, *role[N_ROLES];
+    const char *extend_path, *regex, *out_path, *role[N_ROLES];
     struct opt_list special_list;
     bool no_special, quiet, progress;
     int verbose;
 
     struct bpe_train_opt opt;
     struct split *split;
-    struct cutter **cutter;  /* one per thread */
+    struct cutter **cutter; /* one per thread */
+    struct tokenizer *old;  /* of --extend */
+    struct bpe_extend *extend;
     struct train_text *text; /* of the other models, one run per thread */
     struct train_text_run **text_run;
     struct bpe_counts *counts;
@@ -142,9 +146,14 @@ static int count_doc(void *user, const struct doc *doc, int thread, void *result
 {
     struct train *t = user;
     (void)result;
-    if (t->text
-            ? train_text_count(t->text_run[thread], t->counts, thread, doc->text, doc->len, e) == 0
-            : bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e) == 0)
+    int rc;
+    if (t->extend)
+        rc = bpe_extend_count(t->extend, thread, t->counts, doc->text, doc->len, e);
+    else if (t->text)
+        rc = train_text_count(t->text_run[thread], t->counts, thread, doc->text, doc->len, e);
+    else
+        rc = bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e);
+    if (rc == 0)
         return 0;
     return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
                      : err_prefix(e, "%s: ", doc->file);
@@ -215,6 +224,15 @@ static int prepare_text(struct train *t, struct err *e)
         if (!(t->text_run[i] = train_text_run_new(t->text, e)))
             return -1;
     return 0;
+}
+
+static int prepare_extend(struct train *t, struct err *e)
+{
+    t->old = tokenizer_open(t->extend_path, e);
+    if (!t->old)
+        return -1;
+    t->extend = bpe_extend_new(t->old, (int)t->n_threads, e);
+    return t->extend ? 0 : err_prefix(e, "%s: ", t->extend_path);
 }
 
 static int show_training(void *user, double done, struct err *e)
@@ -311,6 +329,28 @@ static void report(const struct train *t, double read_s, double train_s)
               read_s, train_s, num_human_bytes(mem, (double)v->mem_bytes), v->last_count);
 }
 
+static int train_more(struct train *t, struct err *e)
+{
+    struct buf json = BUF_INIT;
+    size_t n_merges, n_ids;
+    progress_start(&t->bar, "bpe-train: merging", "ids", (double)t->vocab_size, t->progress,
+                   t->quiet);
+    int rc = bpe_extend_train(t->extend, t->counts, &t->opt, &json, &n_merges, &n_ids, e);
+    progress_finish(&t->bar);
+    if (rc == 0)
+        rc = out_write(t->out, json.s, json.len, e);
+    buf_release(&json);
+    if (rc == 0) {
+        prog_note(t->prog,
+                  "%zu ids, %" PRIu32 " of them as before; %zu new merges; from %" PRIu64
+                  " documents, %" PRIu64 " bytes",
+                  n_ids, tokenizer_vocab_size(t->old), n_merges, t->docs_counts.n_docs,
+                  t->docs_counts.n_bytes);
+        tell_skipped(t);
+    }
+    return rc;
+}
+
 static const char *pattern_of(const struct train *t)
 {
     if (t->regex)
@@ -332,9 +372,15 @@ static int run(struct train *t, struct err *e)
     if (roles && (!t->out_path || !strcmp(t->out_path, "-")))
         return err_usage(e, "--bos, --eos and --pad go to the tokenizer_config.json beside the "
                             "file of -o, and there is none");
-    if (t->model == MODEL_BPE ? bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0
-                              : prepare_text(t, e) < 0)
+    if (t->extend_path) {
+        if (prepare_extend(t, e) < 0)
+            return -1;
+    } else if (t->model != MODEL_BPE) {
+        if (prepare_text(t, e) < 0)
+            return -1;
+    } else if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0) {
         return -1;
+    }
     t->counts = bpe_counts_new((int)t->n_threads, e);
     t->out = t->counts ? out_open(t->out_path, 0, e) : NULL;
     if (!t->out)
@@ -349,8 +395,8 @@ static int run(struct train *t, struct err *e)
     if (read_all(t, e) < 0)
         return -1;
     double read_s = sys_time() - start_s;
-    if (t->model != MODEL_BPE) {
-        if (train_other(t, e) < 0)
+    if (t->model != MODEL_BPE || t->extend) {
+        if ((t->extend ? train_more : train_other)(t, e) < 0)
             return -1;
         struct out *out = t->out;
         t->out = NULL;
@@ -393,6 +439,12 @@ static int check_options(const struct train *t, struct opt *opts, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (opt_find(opts, known[i].name)->given && !(known[i].models & 1u << t->model))
             return err_usage(e, "--%s is not for --model %s", known[i].name, model_words[t->model]);
+    static const char *const of_new[] = {"split", "split-regex", "special", "no-special",
+                                         "bos",   "eos",         "pad",     "model"};
+    for (size_t i = 0; t->extend_path && i < ARRAY_LEN(of_new); i++)
+        if (opt_find(opts, of_new[i])->given)
+            return err_usage(e, "--extend keeps what the tokenizer has, so --%s has no meaning",
+                             of_new[i]);
     if (t->regex && opt_find(opts, "split")->given)
         return err_usage(e, "--split and --split-regex exclude each other");
     return 0;
@@ -409,6 +461,8 @@ static void release(struct train *t)
         train_text_run_free(t->text_run[i]);
     free(t->text_run);
     train_text_free(t->text);
+    bpe_extend_free(t->extend);
+    tokenizer_close(t->old);
     split_free(t->split);
     bpe_counts_free(t->counts);
     bpe_vocab_free(t->vocab);
@@ -435,6 +489,11 @@ int main(int argc, char **argv)
          .choices = model_words,
          .shapes_output = true,
          .help = "what is trained: byte-level BPE, WordPiece or Unigram (default {})"},
+        {.kind = OPT_STR,
+         .name = "extend",
+         .dst = &t.extend_path,
+         .arg = "FILE",
+         .help = "add merges to this tokenizer instead; its ids stay"},
         {.kind = OPT_INT,
          .letter = 's',
          .name = "vocab-size",
@@ -575,6 +634,7 @@ int main(int argc, char **argv)
                      .purpose = "train a tokenizer: byte-level BPE, WordPiece or Unigram",
                      .synopsis = "[-s N] [--split gpt2|cl100k|o200k | --split-regex RE] "
                                  "[--special TOKEN]... -o tok.json [FILE...]\n"
+                                 "--extend old.json -s N -o tok.json [FILE...]\n"
                                  "--model wordpiece [--cased] [-s N] -o tok.json [FILE...]\n"
                                  "--model unigram [--byte-fallback] [-s N] -o tok.json [FILE...]\n",
                      .opts = opts};

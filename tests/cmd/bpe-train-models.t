@@ -72,6 +72,36 @@ fails 2 '<unk>' 'without <unk>' bpe-train --model unigram --special '<x>' -o no.
 runs 'no text' bpe-train -q --model unigram -s 10 -o none.json empty
 fails 2 'is not for' 'frequencies of pairs' bpe-train --model unigram --min-frequency 3 man.txt
 
+# ---- more merges for a tokenizer
+
+for split in gpt2 cl100k; do
+    bpe-train -q --split $split -s 400 -o old.json "$TOP/README"
+    runs "--extend, $split" bpe-train -q --extend old.json -s 700 -o more.json man.txt
+    is "$(vocab more.json | tr ' ' '\n' | head -n 400)" "$(vocab old.json | tr ' ' '\n')" \
+        'the old ids stay'
+    is "$(vocab more.json | wc -w)" 700 'and there are as many as were asked for'
+    tokenize -q -t old.json --text --text-ids man.txt | wc -w >before
+    tokenize -q -t more.json --text --text-ids man.txt | wc -w >after
+    ok [ $(($(cat after) * 10)) -lt $(($(cat before) * 9)) ] -- \
+        "the text becomes shorter: $(cat before) to $(cat after)"
+    tokenize -q -t more.json --text man.txt | detokenize -q >back
+    same back man.txt 'and comes back'
+done
+bpe-train -q -j 3 --extend old.json -s 700 -o j.json man.txt
+same j.json more.json 'the same for any -j'
+# going on where training stopped gives what training in one go does
+bpe-train -q --split gpt2 -s 500 -o half.json man.txt
+bpe-train -q --extend half.json -s 700 -o two.json man.txt
+bpe-train -q --split gpt2 -s 700 -o whole.json man.txt
+is "$(vocab two.json)" "$(vocab whole.json)" 'in two steps as in one'
+bpe-train -q --extend "$TOP/tests/files/good-gpt-2.gguf" -s 600 -o g.json man.txt
+is "$(vocab g.json | wc -w)" 600 'a GGUF vocabulary becomes a tokenizer.json with more merges'
+fails 2 'already' 'fewer ids than there are' bpe-train --extend old.json -s 300 -o no.json man.txt
+fails 2 '--split has no meaning' 'another split' \
+    bpe-train --extend old.json --split gpt2 -o no.json man.txt
+fails 1 'wp.json: .*byte-level BPE' 'WordPiece is not extended' \
+    bpe-train --extend wp.json -s 100 -o no.json man.txt
+
 # ---- usage
 
 fails 2 'small' 'a vocabulary too small for the characters' \
