@@ -19,6 +19,9 @@ const struct attn_kernels *attn_kernels_for(enum isa isa, enum gemm_dtype dtype)
         return &attn_avx512;
     if (isa == ISA_AVX2)
         return &attn_avx2;
+#elif defined(__aarch64__)
+    if (isa == ISA_NEON)
+        return &attn_neon;
 #endif
     (void)isa, (void)dtype;
     return &attn_portable;

@@ -86,6 +86,8 @@ struct attn_kernels {
 extern const struct attn_kernels attn_portable;
 #if defined(__x86_64__)
 extern const struct attn_kernels attn_avx2, attn_avx512, attn_avx512bf16, attn_amx;
+#elif defined(__aarch64__)
+extern const struct attn_kernels attn_neon;
 #endif
 const struct attn_kernels *attn_kernels_for(enum isa isa, enum gemm_dtype dtype);
 

@@ -36,6 +36,9 @@ const struct gemm_kernels *gemm_ref_for(enum isa isa)
         return &gemm_ref_avx512;
     if (isa == ISA_AVX2)
         return &gemm_ref_avx2;
+#elif defined(__aarch64__)
+    if (isa == ISA_NEON)
+        return &gemm_ref_neon;
 #endif
     (void)isa;
     return &gemm_ref_portable;

@@ -23,6 +23,8 @@ struct gemm_kernels {
 extern const struct gemm_kernels gemm_ref_portable;
 #if defined(__x86_64__)
 extern const struct gemm_kernels gemm_ref_avx2, gemm_ref_avx512;
+#elif defined(__aarch64__)
+extern const struct gemm_kernels gemm_ref_neon;
 #endif
 #if defined(HAVE_OPENBLAS)
 extern const struct gemm_kernels gemm_openblas;

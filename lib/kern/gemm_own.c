@@ -68,6 +68,9 @@ static const struct own_kernels *kernels(enum gemm_dtype t)
         return &gemm_own_avx512[t];
     if (isa == ISA_AVX2)
         return &gemm_own_avx2[t];
+#elif defined(__aarch64__)
+    if (isa == ISA_NEON)
+        return &gemm_own_neon[t];
 #endif
     return &gemm_own_portable[t];
 }

@@ -17,6 +17,8 @@
 #    define OWN_M 14
 #elif VL == 8
 #    define OWN_M 6
+#elif VEC_HAS_FMA /* four lanes, and 32 registers */
+#    define OWN_M 12
 #else
 #    define OWN_M 4
 #endif
@@ -114,6 +116,8 @@ OWN_ROWS(9)
 OWN_ROWS(10)
 OWN_ROWS(11)
 OWN_ROWS(12)
+#    endif
+#    if OWN_M > 12
 OWN_ROWS(13)
 OWN_ROWS(14)
 #    endif
@@ -138,6 +142,8 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
         own_10,
         own_11,
         own_12,
+#    endif
+#    if OWN_M > 12
         own_13,
         own_14,
 #    endif

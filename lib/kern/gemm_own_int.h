@@ -51,6 +51,8 @@ extern const struct own_kernels gemm_own_portable[2];
 #if defined(__x86_64__)
 extern const struct own_kernels gemm_own_avx2[2], gemm_own_avx512[2], gemm_own_avx512bf16,
     gemm_own_amx;
+#elif defined(__aarch64__)
+extern const struct own_kernels gemm_own_neon[2];
 #endif
 
 /* Whether the input gradient reads a packed layout of its own, or the matrix in place. */

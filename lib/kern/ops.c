@@ -11,6 +11,9 @@ const struct ops *ops_for(enum isa isa)
         return &ops_avx512;
     if (isa == ISA_AVX2)
         return &ops_avx2;
+#elif defined(__aarch64__)
+    if (isa == ISA_NEON)
+        return &ops_neon;
 #endif
     (void)isa;
     return &ops_portable;

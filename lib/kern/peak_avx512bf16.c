@@ -1,6 +1,7 @@
 /* Products of bf16 pairs on registers. */
-#include <immintrin.h>
-#include "kern/peak_int.h"
+#if defined(__x86_64__)
+#    include <immintrin.h>
+#    include "kern/peak_int.h"
 
 double peak_burst_avx512bf16(size_t n, float *sink)
 {
@@ -17,3 +18,6 @@ double peak_burst_avx512bf16(size_t n, float *sink)
         *sink += _mm512_reduce_add_ps(s[j]);
     return (double)CHAINS * LANES * OPS_A_LANE * (double)n;
 }
+#else
+typedef int no_kernels_of_another_processor;
+#endif

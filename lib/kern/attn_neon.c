@@ -1,0 +1,7 @@
+/* Attention for NEON of AArch64. */
+#if defined(__aarch64__)
+#    include "kern/vec_neon_int.h"
+#    include "kern/attn_impl_int.h"
+#else
+typedef int no_kernels_of_another_processor;
+#endif

@@ -1,0 +1,7 @@
+/* struct ops for NEON of AArch64. */
+#if defined(__aarch64__)
+#    include "kern/vec_neon_int.h"
+#    include "kern/ops_impl_int.h"
+#else
+typedef int no_kernels_of_another_processor;
+#endif
