@@ -60,10 +60,10 @@ int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
 enum gemm_backend gemm_backend_default(void)
 {
 #if defined(HAVE_OPENBLAS)
-    return GEMM_OPENBLAS;
-#else
-    return GEMM_REF;
+    if (!cpu_has(ISA_AVX2)) /* its kernels know more processors */
+        return GEMM_OPENBLAS;
 #endif
+    return GEMM_OWN;
 }
 
 static const struct gemm_kernels *kernels(enum gemm_backend b)

@@ -26,6 +26,7 @@ extern const char *const gemm_dtype_words[];   /* "f32", "bf16", NULL */
 /* -1 and a reason if this build or machine lacks the backend for the dtype; else the backend is
  * made ready. To be called once before its first product. */
 int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e);
+/* own; on a machine that has no AVX2, openblas where that is built in. */
 enum gemm_backend gemm_backend_default(void);
 
 /* A weight matrix with the copies that a backend wants: packed once per optimiser step. */

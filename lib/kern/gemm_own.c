@@ -15,6 +15,8 @@
 
 /* Jobs for each thread at least, where a product is large enough. */
 #define JOBS 4
+/* Panels of a, at least, for which a job goes through all of b. */
+#define OWN_PANELS 6
 /* Rows that are packed across at a time. */
 #define PACK_ROWS 64
 
@@ -202,7 +204,7 @@ static void cut(struct product *p, int n_threads)
     p->b_panels = parts(p->n, kn->nr);
     p->a_jobs = parts(p->a_panels, kn->job_a);
     p->b_jobs = parts(p->b_panels, kn->job_b);
-    p->own_a = p->b_panels <= kn->row_b && p->a_panels >= jobs;
+    p->own_a = p->b_panels <= kn->row_b && p->a_panels >= jobs * OWN_PANELS;
     if (p->own_a) {
         p->b_jobs = 1;
         p->a_jobs = least(p->a_panels, up(p->a_jobs, jobs));

@@ -29,9 +29,9 @@
 #    define OWN_KC_TILE 1024
 #    define OWN_KC      1024
 #    define OWN_KC_TEAM 3072
-#    define OWN_JOB_A   12
-#    define OWN_JOB_B   8
-#    define OWN_ROW_B   32
+#    define OWN_JOB_A   (168 / OWN_M)
+#    define OWN_JOB_B   (256 / OWN_N)
+#    define OWN_ROW_B   (1024 / OWN_N)
 #    define OWN_BEGIN   NULL
 #    define OWN_END     NULL
 #endif
@@ -63,6 +63,7 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 #else
 #    define OWN_PER_WORD 2
 #endif
+#define OWN_PAIRED (OWN_PER_WORD > 1)
 
 /* ---- the micro-kernel */
 
@@ -189,7 +190,10 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
             }
             v_transpose(out, VL, in, VL);
             for (int w = 0; w < words; w++)
-                v_st(to + w * width + r, v_load(out + w * VL), lanes);
+                if (width < VL && (w + 1 < words || i + STEP < k)) /* the next word goes over it */
+                    v_store(to + w * width, v_load(out + w * VL));
+                else
+                    v_st(to + w * width + r, v_load(out + w * VL), lanes);
         }
     }
 }
@@ -197,8 +201,13 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
 static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size_t ldx, int n,
                                       int k, const bool round)
 {
-    int words = own_padded(k);
-    for (int i = 0; i < words; i++, to += width, x += OWN_PER_WORD * ldx)
+    int words = own_padded(k), i = 0;
+    /* a row's end and the next row's beginning, which goes over what was too much */
+    for (; !OWN_PAIRED && width < VL && n == width && i + 1 < k; i++, to += width, x += ldx) {
+        PREFETCH(x + width);
+        v_store(to, round ? v_bf16_round(v_load(x)) : v_load(x));
+    }
+    for (; i < words; i++, to += width, x += OWN_PER_WORD * ldx)
         for (int r = 0; r < width; r += VL) {
             size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             size_t have = n <= r ? 0 : (size_t)(n - r < VL ? n - r : VL);
