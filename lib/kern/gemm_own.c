@@ -6,8 +6,8 @@
  *     inside a job   blocks of k again
  *     2nd loop  ir   panels of a             1st  jr   panels of b, then the micro-kernel over k
  *
- * Threads share the fifth and the third: a job is a block of c, claimed dynamically. The chain of
- * an element of c goes on from block to block of k, so nothing here changes a bit of it.
+ * Threads share the fifth and the third: a job is a block of c, claimed dynamically. Nothing here
+ * changes the chain of an element of c but the blocks of k, and these depend on k alone.
  */
 #include <string.h>
 #include "base/compiler.h"

@@ -76,10 +76,9 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
 {
     vf acc[OWN_M][2];
     for (int r = 0; r < rows; r++) {
-        PREFETCH_WRITE(c + (size_t)r * ldc + (add ? OWN_N : 0)); /* what is added to: the next */
-        PREFETCH_WRITE(c + (size_t)r * ldc + (add ? OWN_N : 0) + VL);
-        acc[r][0] = add ? v_load(c + (size_t)r * ldc) : v_set(0);
-        acc[r][1] = add ? v_load(c + (size_t)r * ldc + VL) : v_set(0);
+        PREFETCH_WRITE(c + (size_t)r * ldc);
+        PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
+        acc[r][0] = acc[r][1] = v_set(0);
     }
     for (int i = 0; i < n_words; i++, a += rows, b += OWN_N) {
         vf b0 = v_load(b), b1 = v_load(b + VL);
@@ -90,8 +89,8 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
         }
     }
     for (int r = 0; r < rows; r++, c += ldc) {
-        v_store(c, acc[r][0]);
-        v_store(c + VL, acc[r][1]);
+        v_store(c, add ? v_add(v_load(c), acc[r][0]) : acc[r][0]);
+        v_store(c + VL, add ? v_add(v_load(c + VL), acc[r][1]) : acc[r][1]);
     }
 }
 

@@ -23,7 +23,7 @@ struct own_kernels {
     int per_word;  /* elements along k in a word */
     int row_unit;  /* panels of a are this many rows or multiples, zeros behind the last */
     int word_unit; /* panels are this many words long or multiples, zeros behind the last */
-    /* At most so much is worked on at a time, by shape alone; none changes a bit of the results. */
+    /* At most so much is worked on at a time. */
     int kc_tile;      /* words along k of a register tile, for the first-level cache */
     int kc;           /* words along k of a job's blocks of a and b, for the second */
     int kc_team;      /* words along k that the team packs at a time */
@@ -33,7 +33,7 @@ struct own_kernels {
     void (*begin)(void);
     void (*end)(void);
     /* c[rows, nr] = (or +=) Σ over n_words of the panels a (rows ≤ mr) and b; each element is one
-     * chain in ascending k that begins at 0 or at c, whatever rows is. Writes whole row_units. */
+     * chain in ascending k, whatever rows is. Writes whole row_units. */
     void (*tile)(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
                  bool add);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
