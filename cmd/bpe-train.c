@@ -40,10 +40,10 @@ struct train {
     struct docs_opt docs_opt;
     int64_t vocab_size, min_frequency, n_threads;
     int split_choice, model;
-    bool cased, byte_fallback;
+    bool cased, byte_fallback, split_digits;
     double character_coverage, shrinking_factor;
     int64_t limit_alphabet, max_token_length, seed_size, max_piece_chars, n_sub_iterations;
-    const char *extend_path, *regex, *out_path, *role[N_ROLES];
+    const char *extend_path, *normalize, *regex, *out_path, *role[N_ROLES];
     struct opt_list special_list;
     bool no_special, quiet, progress;
     int verbose;
@@ -53,7 +53,10 @@ struct train {
     struct cutter **cutter; /* one per thread */
     struct tokenizer *old;  /* of --extend */
     struct bpe_extend *extend;
-    struct train_text *text; /* of the other models, one run per thread */
+    struct buf normalizer; /* JSON of --normalize */
+    int64_t mem_bytes;
+    uint64_t drop_below, n_dropped; /* of --mem */
+    struct train_text *text;        /* of the other models, one run per thread */
     struct train_text_run **text_run;
     struct bpe_counts *counts;
     struct docs *docs;
@@ -142,19 +145,42 @@ end:
 
 /* ---- counting */
 
+/* Keeps the counts in a quarter of --mem and, once all is read, the merging in the whole of it: the
+ * rarest pieces go. */
+static int make_room(struct train *t, bool all, struct err *e)
+{
+    for (;;) {
+        uint64_t n_pieces, n_bytes;
+        bpe_counts_stat(t->counts, &n_pieces, &n_bytes);
+        bool fits = all ? bpe_counts_need(t->counts, t->opt.vocab_size) <= (uint64_t)t->mem_bytes
+                        : n_bytes <= (uint64_t)t->mem_bytes / 4;
+        if (fits)
+            return 0;
+        if (t->drop_below > (uint64_t)1 << 40)
+            return err_set(e, "--mem: the vocabulary alone needs more; give more, or a smaller -s");
+        t->drop_below = t->drop_below ? t->drop_below + (t->drop_below + 3) / 4 : 2;
+        if (bpe_counts_drop(t->counts, t->drop_below, &t->n_dropped, e) < 0)
+            return -1;
+    }
+}
+
 static int count_doc(void *user, const struct doc *doc, int thread, void *result, struct err *e)
 {
     struct train *t = user;
     (void)result;
     int rc;
-    if (t->extend)
+    if (t->model == MODEL_BPE && t->text) {
+        size_t n;
+        const char *s = train_text_form(t->text_run[thread], doc->text, doc->len, &n, e);
+        rc = s ? bpe_count_text(t->counts, thread, t->cutter[thread], s, n, e) : -1;
+    } else if (t->extend)
         rc = bpe_extend_count(t->extend, thread, t->counts, doc->text, doc->len, e);
     else if (t->text)
         rc = train_text_count(t->text_run[thread], t->counts, thread, doc->text, doc->len, e);
     else
         rc = bpe_count_text(t->counts, thread, t->cutter[thread], doc->text, doc->len, e);
     if (rc == 0)
-        return 0;
+        return t->mem_bytes ? make_room(t, false, e) : 0;
     return doc->line ? err_prefix(e, "%s:%" PRIu64 ": ", doc->file, doc->line)
                      : err_prefix(e, "%s: ", doc->file);
 }
@@ -176,10 +202,15 @@ static int read_all(struct train *t, struct err *e)
     if (!t->docs)
         return -1;
     progress_start(&t->bar, "bpe-train: counting", "B", 0, t->progress, t->quiet);
-    int rc = docflow_run(&flow, t, t->docs, &t->docs_opt, (int)t->n_threads, e);
+    int rc = docflow_run(&flow, t, t->docs, &t->docs_opt, t->mem_bytes ? 1 : (int)t->n_threads, e);
     progress_finish(&t->bar);
-    if (rc < 0)
+    if (rc < 0 || (t->mem_bytes && make_room(t, true, e) < 0))
         return -1;
+    if (t->n_dropped)
+        prog_warn(t->prog,
+                  "--mem: the counts are not exact: pieces that had been seen less than %" PRIu64
+                  " times were forgotten, %" PRIu64 " places in all",
+                  t->drop_below, t->n_dropped);
     struct docs *docs = t->docs;
     t->docs = NULL;
     return docs_close(docs, &t->docs_counts, e);
@@ -191,11 +222,18 @@ static int prepare_split(struct train *t, struct err *e)
     if (!t->split)
         return -1;
     if (t->regex) {
+        if (t->split_digits &&
+            split_add_rule(t->split, &(struct split_rule){.kind = SPLIT_DIGITS, .digits = 1}, e) <
+                0)
+            return -1;
         if (split_add_regex(t->split, t->regex, strlen(t->regex), e) < 0) {
             e->kind = e->kind == ERR_FAIL ? ERR_USAGE : e->kind;
             return err_prefix(e, "--split-regex: ");
         }
-    } else if (split_add_name(t->split, split_words[t->split_choice], e) < 0) {
+    } else if ((t->split_digits &&
+                split_add_rule(t->split, &(struct split_rule){.kind = SPLIT_DIGITS, .digits = 1},
+                               e) < 0) ||
+               split_add_name(t->split, split_words[t->split_choice], e) < 0) {
         return -1;
     }
     t->cutter = mem_new((size_t)t->n_threads, sizeof(struct cutter *), e);
@@ -214,7 +252,9 @@ static int prepare_text(struct train *t, struct err *e)
     struct buf normalizer = BUF_INIT;
     if (t->model == MODEL_WORDPIECE)
         t->text = train_text_new(wordpiece_normalizer(!t->cased), wordpiece_pre_tokenizer, e);
-    else if (unigram_normalizer(NULL, &normalizer, e) == 0)
+    else if (t->model == MODEL_BPE)
+        t->text = train_text_new(t->normalizer.s, NULL, e);
+    else if (unigram_normalizer(t->normalize ? t->normalizer.s : NULL, &normalizer, e) == 0)
         t->text = train_text_new(normalizer.s, unigram_pre_tokenizer, e);
     buf_release(&normalizer);
     t->text_run = mem_new((size_t)t->n_threads, sizeof(struct train_text_run *), e);
@@ -265,6 +305,8 @@ static int train_other(struct train *t, struct err *e)
         .limit_alphabet = (uint32_t)t->limit_alphabet,
         .max_token_chars = (uint32_t)t->max_token_length,
         .lowercase = !t->cased,
+        .normalizer = t->normalize ? t->normalizer.s : NULL,
+        .split_digits = t->split_digits,
         .byte_fallback = t->byte_fallback,
         .character_coverage = t->character_coverage,
         .seed_size = (uint32_t)t->seed_size,
@@ -372,16 +414,19 @@ static int run(struct train *t, struct err *e)
     if (roles && (!t->out_path || !strcmp(t->out_path, "-")))
         return err_usage(e, "--bos, --eos and --pad go to the tokenizer_config.json beside the "
                             "file of -o, and there is none");
+    if (t->normalize && train_text_normalizer(t->normalize, &t->normalizer, e) < 0)
+        return -1;
     if (t->extend_path) {
         if (prepare_extend(t, e) < 0)
             return -1;
     } else if (t->model != MODEL_BPE) {
         if (prepare_text(t, e) < 0)
             return -1;
-    } else if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0) {
+    } else if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0 ||
+               (t->normalize && prepare_text(t, e) < 0)) {
         return -1;
     }
-    t->counts = bpe_counts_new((int)t->n_threads, e);
+    t->counts = bpe_counts_new(t->mem_bytes ? 1 : (int)t->n_threads, e);
     t->out = t->counts ? out_open(t->out_path, 0, e) : NULL;
     if (!t->out)
         return -1;
@@ -406,6 +451,10 @@ static int run(struct train *t, struct err *e)
                    t->quiet);
     t->vocab = bpe_train(t->counts, &t->opt, e);
     progress_finish(&t->bar);
+    if (t->vocab) {
+        t->vocab->normalizer = t->normalize ? t->normalizer.s : NULL;
+        t->vocab->split_digits = t->split_digits;
+    }
     if (!t->vocab || bpe_save(t->vocab, pattern_of(t), t->out, e) < 0)
         return -1;
     struct out *out = t->out;
@@ -425,6 +474,9 @@ static int check_options(const struct train *t, struct opt *opts, struct err *e)
     } known[] = {
         {"split", 1u << MODEL_BPE},
         {"split-regex", 1u << MODEL_BPE},
+        {"normalize", 1u << MODEL_BPE | 1u << MODEL_UNIGRAM},
+        {"split-digits", 1u << MODEL_BPE | 1u << MODEL_UNIGRAM},
+        {"mem", 1u << MODEL_BPE | 1u << MODEL_WORDPIECE},
         {"byte-fallback", 1u << MODEL_UNIGRAM},
         {"character-coverage", 1u << MODEL_UNIGRAM},
         {"seed-sentencepiece-size", 1u << MODEL_UNIGRAM},
@@ -439,8 +491,9 @@ static int check_options(const struct train *t, struct opt *opts, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (opt_find(opts, known[i].name)->given && !(known[i].models & 1u << t->model))
             return err_usage(e, "--%s is not for --model %s", known[i].name, model_words[t->model]);
-    static const char *const of_new[] = {"split", "split-regex", "special", "no-special",
-                                         "bos",   "eos",         "pad",     "model"};
+    static const char *const of_new[] = {"normalize", "split-digits", "split", "split-regex",
+                                         "special",   "no-special",   "bos",   "eos",
+                                         "pad",       "model"};
     for (size_t i = 0; t->extend_path && i < ARRAY_LEN(of_new); i++)
         if (opt_find(opts, of_new[i])->given)
             return err_usage(e, "--extend keeps what the tokenizer has, so --%s has no meaning",
@@ -461,6 +514,7 @@ static void release(struct train *t)
         train_text_run_free(t->text_run[i]);
     free(t->text_run);
     train_text_free(t->text);
+    buf_release(&t->normalizer);
     bpe_extend_free(t->extend);
     tokenizer_close(t->old);
     split_free(t->split);
@@ -476,6 +530,7 @@ int main(int argc, char **argv)
                       .vocab_size = 32768,
                       .min_frequency = 2,
                       .split_choice = SPLIT_O200K_WORD,
+                      .normalizer = BUF_INIT,
                       .character_coverage = 0.9995,
                       .shrinking_factor = 0.75,
                       .seed_size = 1000000,
@@ -533,6 +588,26 @@ int main(int argc, char **argv)
          .max = UINT32_MAX,
          .shapes_output = true,
          .help = "no token of more than N bytes, of WordPiece characters (default: any length)"},
+        {.kind = OPT_STR,
+         .name = "normalize",
+         .dst = &t.normalize,
+         .arg = "LIST",
+         .shapes_output = true,
+         .help = "bpe, unigram: first nfc, nfd, nfkc, nfkd, lowercase or strip-accents"},
+        {.kind = OPT_FLAG,
+         .name = "split-digits",
+         .dst = &t.split_digits,
+         .shapes_output = true,
+         .help = "bpe, unigram: each digit is a piece by itself"},
+        {.kind = OPT_INT,
+         .name = "mem",
+         .dst = &t.mem_bytes,
+         .arg = "SIZE",
+         .min = 1 << 20,
+         .max = INT64_MAX,
+         .shapes_output = true,
+         .help = "bpe, wordpiece: use about so much memory; where it is short, the rarest\n"
+                 "pieces are forgotten (default: no limit)"},
         {.kind = OPT_INT,
          .name = "limit-alphabet",
          .dst = &t.limit_alphabet,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "base/le.h"
@@ -425,6 +426,43 @@ int bpe_counts_scan(const struct bpe_counts *c,
         }
     }
     return rc;
+}
+
+struct dropping {
+    struct bpe_counts *to;
+    uint64_t min_count, *n_dropped;
+    struct err *e;
+};
+
+static int keep_frequent(void *user, const char *s, size_t n, uint64_t count)
+{
+    struct dropping *d = user;
+    if (count >= d->min_count)
+        return bpe_count_piece(d->to, 0, s, n, count, d->e);
+    *d->n_dropped += count;
+    return 0;
+}
+
+int bpe_counts_drop(struct bpe_counts *c, uint64_t min_count, uint64_t *n_dropped, struct err *e)
+{
+    if (c->n_threads != 1)
+        BUG("counts of several threads");
+    struct counter was = *c->thread[0], *old = &was;
+    struct dropping d = {c, min_count, n_dropped, e};
+    const struct bpe_counts from = {&old, 1};
+    memset(c->thread[0], 0, sizeof was);
+    int rc = bpe_counts_scan(&from, keep_frequent, &d);
+    c->thread[0]->n_pieces = was.n_pieces;
+    counter_clear(&was);
+    return rc;
+}
+
+uint64_t bpe_counts_need(const struct bpe_counts *c, uint32_t vocab_size)
+{
+    uint64_t n_words, n_bytes;
+    bpe_counts_size(c, &n_words, &n_bytes);
+    return (n_words + n_bytes) * ((vocab_size > BPE_MAX_NARROW ? 4 : 2) + 8) +
+           (uint64_t)vocab_size * 80;
 }
 
 static int by_falling_count(const void *a, const void *b)

@@ -58,12 +58,17 @@ static int put_added(struct saver *s)
 
 static int put_pre_tokenizer(struct saver *s, const char *pattern)
 {
+    static const char digits[] = "{\"type\": \"Digits\", \"individual_digits\": true}";
     static const char byte_level[] = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
                                      "\"trim_offsets\": true, \"use_regex\": ";
-    if (!pattern)
+    if (!pattern && !s->v->split_digits)
         return put(s, byte_level) < 0 ? -1 : put(s, "true}");
-    if (put(s, "{\"type\": \"Sequence\", \"pretokenizers\": [\n"
-               "    {\"type\": \"Split\", \"pattern\": {\"Regex\": ") < 0 ||
+    if (put(s, "{\"type\": \"Sequence\", \"pretokenizers\": [\n    ") < 0 ||
+        (s->v->split_digits && (put(s, digits) < 0 || put(s, ",\n    ") < 0)))
+        return -1;
+    if (!pattern)
+        return put(s, byte_level) < 0 ? -1 : put(s, "true}\n  ]}");
+    if (put(s, "{\"type\": \"Split\", \"pattern\": {\"Regex\": ") < 0 ||
         put_string(s, pattern) < 0 ||
         put(s, "}, \"behavior\": \"Isolated\", \"invert\": false},\n    ") < 0 ||
         put(s, byte_level) < 0)
@@ -97,8 +102,9 @@ static int put_all(struct saver *s, const char *pattern)
 {
     if (put(s, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n"
                "  \"added_tokens\": [") < 0 ||
-        put_added(s) < 0 || put(s, "],\n  \"normalizer\": null,\n  \"pre_tokenizer\": ") < 0 ||
-        put_pre_tokenizer(s, pattern) < 0 ||
+        put_added(s) < 0 || put(s, "],\n  \"normalizer\": ") < 0 ||
+        put(s, s->v->normalizer ? s->v->normalizer : "null") < 0 ||
+        put(s, ",\n  \"pre_tokenizer\": ") < 0 || put_pre_tokenizer(s, pattern) < 0 ||
         put(s, ",\n  \"post_processor\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "
                "\"trim_offsets\": false, \"use_regex\": true},\n"
                "  \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "

@@ -24,6 +24,7 @@
 #ifndef TOKEN_BPE_TRAIN_H
 #define TOKEN_BPE_TRAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "quern/err.h"
@@ -46,6 +47,11 @@ void bpe_counts_free(struct bpe_counts *c);
 /* Once all is counted: the threads' counts into one, then every piece, in no order, with 64
  * readable bytes behind it; a value of each() that is not 0 ends the scan and is returned. */
 void bpe_counts_empty(struct bpe_counts *c); /* as new */
+/* Forgets the pieces that occur less than min_count times, to make room; of one thread's counts
+ * only. *n_dropped grows by their counts. */
+int bpe_counts_drop(struct bpe_counts *c, uint64_t min_count, uint64_t *n_dropped, struct err *e);
+/* About how much memory the merging will take. */
+uint64_t bpe_counts_need(const struct bpe_counts *c, uint32_t vocab_size);
 int bpe_counts_fold(struct bpe_counts *c, int n_threads, struct err *e);
 int bpe_counts_scan(const struct bpe_counts *c,
                     int (*each)(void *user, const char *s, size_t n, uint64_t count), void *user);
@@ -84,7 +90,10 @@ struct bpe_merge {
 
 struct bpe_vocab {
     uint32_t n_ids;
-    char **special; /* ids 0 .. n_special - 1 */
+    /* What bpe_save() writes besides: the caller's, who sets them. */
+    const char *normalizer; /* JSON; NULL: null */
+    bool split_digits;      /* each digit is a piece */
+    char **special;         /* ids 0 .. n_special - 1 */
     uint32_t n_special;
     uint32_t n_first; /* ids below it are special tokens or bytes */
     uint32_t byte_id[256];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "io/jtree.h"
 #include "token/bpe_train.h"
@@ -73,6 +74,46 @@ void train_text_run_free(struct train_text_run *r)
     pretok_run_release(&r->pre);
     text_release(&r->in);
     free(r);
+}
+
+const char *train_text_form(struct train_text_run *r, const char *text, size_t n, size_t *n_out,
+                            struct err *e)
+{
+    if (text_set(&r->in, text, n, 0, false, e) < 0)
+        return NULL;
+    const struct text *t = normalizer_apply(&r->x->normalizer, &r->norm, &r->in, e);
+    if (!t)
+        return NULL;
+    *n_out = t->n;
+    return t->s ? t->s : text;
+}
+
+int train_text_normalizer(const char *names, struct buf *json, struct err *e)
+{
+    static const struct {
+        const char *name, *type;
+    } known[] = {{"nfc", "NFC"},
+                 {"nfd", "NFD"},
+                 {"nfkc", "NFKC"},
+                 {"nfkd", "NFKD"},
+                 {"lowercase", "Lowercase"},
+                 {"strip-accents", "StripAccents"}};
+    if (buf_puts(json, "{\"type\": \"Sequence\", \"normalizers\": [", e) < 0)
+        return -1;
+    for (const char *s = names; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL) {
+        size_t n = strcspn(s, ","), i = 0;
+        while (i < ARRAY_LEN(known) &&
+               (strlen(known[i].name) != n || memcmp(known[i].name, s, n) != 0))
+            i++;
+        if (i == ARRAY_LEN(known))
+            return err_usage(e,
+                             "--normalize: '%.*s' is none of nfc, nfd, nfkc, nfkd, lowercase, "
+                             "strip-accents",
+                             (int)n, s);
+        if (buf_printf(json, e, "%s{\"type\": \"%s\"}", s == names ? "" : ", ", known[i].type) < 0)
+            return -1;
+    }
+    return buf_puts(json, "]}", e);
 }
 
 int train_text_count(struct train_text_run *r, struct bpe_counts *c, int thread, const char *text,

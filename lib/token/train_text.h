@@ -11,6 +11,7 @@
 #define TOKEN_TRAIN_TEXT_H
 
 #include <stddef.h>
+#include "base/buf.h"
 #include "quern/err.h"
 
 struct bpe_counts;
@@ -24,5 +25,12 @@ void train_text_run_free(struct train_text_run *r);
 /* Counts the pieces of text[0..n), as bpe_count_text does. */
 int train_text_count(struct train_text_run *r, struct bpe_counts *c, int thread, const char *text,
                      size_t n, struct err *e);
+
+/* The text after normalisation alone; valid until the run's next call, 64 readable bytes behind. */
+const char *train_text_form(struct train_text_run *r, const char *text, size_t n, size_t *n_out,
+                            struct err *e);
+/* The normalizer of a list of names with commas, as JSON: nfc, nfd, nfkc, nfkd, lowercase,
+ * strip-accents. ERR_USAGE for any other name. */
+int train_text_normalizer(const char *names, struct buf *json, struct err *e);
 
 #endif

@@ -56,10 +56,12 @@ static uint32_t script_of(uint32_t cp)
 
 /* SentencePiece: a space only first; letters of one script, and not together with others. Marks
  * go with what they stand on. */
-static bool is_piece(const uint32_t *s, uint32_t n)
+static bool is_piece(const uint32_t *s, uint32_t n, bool split_digits)
 {
     uint32_t script = UINT32_MAX;
     for (uint32_t i = 0; i < n; i++) {
+        if (split_digits && uni_bit(s[i]) & UNI_NUMBERS)
+            return false;
         if (s[i] == MARK) {
             if (i)
                 return false;
@@ -167,7 +169,8 @@ static uint32_t common(const struct seeds *s, uint32_t a, uint32_t b)
 
 static int add(struct seeds *s, uint32_t suffix, uint32_t n_chars, uint64_t freq)
 {
-    if (n_chars < 2 || n_chars >= s->depth || !is_piece(s->text + suffix, n_chars))
+    if (n_chars < 2 || n_chars >= s->depth ||
+        !is_piece(s->text + suffix, n_chars, s->u->opt->split_digits))
         return 0;
     if (s->n_found == s->cap &&
         mem_grow(&s->found, &s->cap, s->n_found + 1, sizeof *s->found, s->u->e) < 0)

@@ -37,7 +37,7 @@ struct vocab_train_opt {
     bool lowercase;
     /* of Unigram */
     const char *normalizer; /* JSON, or NULL */
-    bool byte_fallback;
+    bool byte_fallback, split_digits;
     double character_coverage;
     uint32_t seed_size, max_piece_chars;
     double shrinking_factor;

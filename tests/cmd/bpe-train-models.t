@@ -72,6 +72,36 @@ fails 2 '<unk>' 'without <unk>' bpe-train --model unigram --special '<x>' -o no.
 runs 'no text' bpe-train -q --model unigram -s 10 -o none.json empty
 fails 2 'is not for' 'frequencies of pairs' bpe-train --model unigram --min-frequency 3 man.txt
 
+# ---- normalisation, digits, memory
+
+printf 'Mu\314\210hle 1234 1235 1236 1237 \357\254\201ne THE the The Caf\303\251\n' >forms
+for k in 1 2 3 4 5 6; do cat forms; done >forms.txt
+for model in bpe unigram; do
+    size=300
+    [ $model = bpe ] || size=45
+    runs "--normalize, $model" bpe-train -q --model $model --normalize nfkc,lowercase,strip-accents \
+        --split-digits -s $size -o norm.json forms.txt
+    tokenize -q -t norm.json --lines forms | detokenize -q --jsonl >back
+    like "$(cat back)" '(muhle|m\\u|mühle|muhle) 1234 1235 1236 1237 fine the the the caf' \
+        'text comes back as it was normalised'
+    like "$(vocab norm.json)" '(^| )(.|..)?the( |$)' 'one word of three forms'
+    unlike "$(vocab norm.json)" '[1-7][1-7]' 'no token of two digits'
+done
+bpe-train -q --split gpt2 --split-digits -s 300 --no-special -o digits.json forms.txt
+unlike "$(vocab digits.json)" '[1-7][1-7]' '--split-digits with the pattern of GPT-2'
+fails 2 'nfx' 'an unknown form' bpe-train --normalize nfc,nfx -o no.json forms.txt
+perl -e 'srand 1; for (1 .. 60000) { print join("", map { chr 97 + rand 26 } 1 .. 7), " the mill " }' >many.txt
+bpe-train -q -s 600 -o exact.json many.txt
+run bpe-train --mem 2G -s 600 -o roomy.json many.txt
+unlike "$err" 'forgotten' '--mem that suffices'
+same roomy.json exact.json 'is exact'
+run bpe-train --mem 2M -j 1 -s 600 -o tight.json many.txt
+is "$status" 0 '--mem that does not' || diag "$err"
+like "$err" 'forgotten' 'says so'
+like "$(vocab tight.json)" 'mill' 'and has what is frequent'
+bpe-train -q --mem 2M -j 3 -s 600 -o j.json many.txt 2>/dev/null
+same j.json tight.json 'for any -j'
+
 # ---- more merges for a tokenizer
 
 for split in gpt2 cl100k; do
