@@ -15,7 +15,6 @@ struct lane {
     int32_t rank[BPE_FEW + 2 * BLOCK]; /* of the pair with the next one, times 64 */
     uint32_t n, at;                    /* at: the symbol that a merge makes or has just made */
     uint32_t least;                    /* rank of that merge */
-    bool chosen;
     struct piece_job *job;
 };
 
@@ -42,7 +41,6 @@ static ALWAYS_INLINE void begin(const struct bpe *b, struct lane *l, struct piec
     l->n = (uint32_t)n;
     l->at = UINT32_MAX;
     l->job = job;
-    l->chosen = false;
 }
 
 /* Chooses the next merge; false: there is none left. */
@@ -63,7 +61,6 @@ static ALWAYS_INLINE bool choose(const struct bpe *b, struct lane *l)
         }
     l->at = (uint32_t)least & 63;
     l->least = (uint32_t)least >> 6;
-    l->chosen = true;
     return least < NO_RANK;
 }
 
@@ -75,7 +72,6 @@ static ALWAYS_INLINE void merge(const struct bpe *b, struct lane *l)
         memmove(l->rank + i, l->rank + i + 1, BLOCK * sizeof *l->rank);
         memmove(l->id + i + 1, l->id + i + 2, BLOCK * sizeof *l->id);
     }
-    l->chosen = false;
     if (k > 0)
         fetch(b, l->id[k - 1], l->id[k]);
     if (k + 1 < n)
@@ -84,26 +80,28 @@ static ALWAYS_INLINE void merge(const struct bpe *b, struct lane *l)
 
 void bpe_merge_lanes(const struct bpe *b, struct piece_job *jobs, size_t n_jobs)
 {
-    struct lane lane[LANES];
+    struct lane lanes[LANES], *lane[LANES];
     size_t next = 0, n = 0;
-    while (n < LANES && next < n_jobs)
-        begin(b, &lane[n++], &jobs[next++]);
-    while (n > 0)
-        for (size_t i = 0; i < n; i++) {
-            struct lane *l = &lane[i];
-            if (l->chosen) {
-                merge(b, l);
-                continue;
-            }
-            if (choose(b, l)) {
+    for (; n < LANES && next < n_jobs; n++) {
+        lane[n] = &lanes[n];
+        begin(b, lane[n], &jobs[next++]);
+    }
+    while (n > 0) {
+        for (size_t i = 0; i < n;) {
+            struct lane *l = lane[i];
+            if (LIKELY(choose(b, l))) {
                 PREFETCH(&b->new_of[l->least]);
+                i++;
                 continue;
             }
             memcpy(l->job->ids, l->id, l->n * sizeof *l->id);
             l->job->n_ids = l->n;
             if (next < n_jobs)
                 begin(b, l, &jobs[next++]);
-            else if (--n > i)
-                *l = lane[n];
+            else
+                lane[i] = lane[--n];
         }
+        for (size_t i = 0; i < n; i++)
+            merge(b, lane[i]);
+    }
 }
