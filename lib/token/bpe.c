@@ -193,12 +193,12 @@ static int encode_many(const struct bpe *b, struct piece_scratch *x, const unsig
     return 0;
 }
 
-static int encode(const void *model, struct piece_scratch *x, const char *s, size_t n,
+static int encode(const void *model, struct piece_scratch *x, const char *s, size_t n, bool part,
                   struct ids *out, uint64_t *n_lost, struct err *e)
 {
     const struct bpe *b = model;
     const unsigned char *p = (const unsigned char *)s;
-    if (b->ignore_merges && n <= KEEP) {
+    if (b->ignore_merges && !part && n <= KEEP) {
         buf_clear(&x->spelled);
         if (buf_reserve(&x->spelled, 2 * n + 16, e) < 0)
             return -1;
@@ -264,6 +264,15 @@ static int find_whole(const struct bpe *b, struct piece_scratch *x, struct piece
     return 0;
 }
 
+/* Each part of a cut piece holds a character of three bytes. */
+static bool may_be_part(const char *s, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= ((unsigned char)s[i] & 0xf0) == 0xe0;
+    return any;
+}
+
 /* Short pieces in lanes; for all others n_ids stays 0. */
 static int encode_jobs(const void *model, struct piece_scratch *x, struct piece_job *jobs,
                        size_t n_jobs, struct err *e)
@@ -276,19 +285,26 @@ static int encode_jobs(const void *model, struct piece_scratch *x, struct piece_
             jobs[i] = jobs[n];
             jobs[n++] = job;
         }
-    if (b->ignore_merges) {
-        size_t n_short = n;
-        if (find_whole(b, x, jobs, n, e) < 0)
-            return -1;
-        n = 0;
-        for (size_t i = 0; i < n_short; i++)
-            if (jobs[i].n_ids == 0) {
-                struct piece_job job = jobs[i];
-                jobs[i] = jobs[n];
-                jobs[n++] = job;
-            }
+    if (!b->ignore_merges) {
+        bpe_merge_lanes(b, jobs, n);
+        return 0;
     }
+    size_t n_short = n;
+    if (find_whole(b, x, jobs, n, e) < 0)
+        return -1;
+    n = 0;
+    for (size_t i = 0; i < n_short; i++)
+        if (jobs[i].n_ids == 0 || may_be_part(jobs[i].s, jobs[i].n)) {
+            struct piece_job job = jobs[i];
+            job.whole = job.n_ids ? job.ids[0] : BPE_NONE;
+            jobs[i] = jobs[n];
+            jobs[n++] = job;
+        }
     bpe_merge_lanes(b, jobs, n);
+    for (size_t i = 0; i < n;
+         i++) /* a token that merges do not make is one only as a whole piece */
+        if (jobs[i].whole != BPE_NONE && (jobs[i].n_ids != 1 || jobs[i].ids[0] != jobs[i].whole))
+            jobs[i].n_ids = 0;
     return 0;
 }
 

@@ -22,6 +22,7 @@ struct encoder {
     struct piece_scratch *scratch;
     struct cache cache;
     uint32_t cuts[BATCH], ends[PARTS];
+    bool part[PARTS]; /* of a piece that was cut further */
     struct cache_key key[PARTS];
     /* Parts whose ids are not yet in the output, in its order; the text of those that had none. */
     struct cache_cell *cell[MANY], no_cell;
@@ -29,6 +30,7 @@ struct encoder {
         size_t at; /* in cell */
         const char *s;
         size_t n;
+        bool part;
     } texts[MANY];
     struct piece_job jobs[MANY];
     size_t n_cells, n_texts, n_jobs, cap_room;
@@ -98,14 +100,15 @@ uint64_t encoder_lost(const struct encoder *x)
 
 /* ---- pieces */
 
-/* Asks the model for one piece. */
-static int ask(struct encoder *x, const char *s, size_t n, struct ids *out, struct err *e)
+/* Asks the model for one piece, or a part of one. */
+static int ask(struct encoder *x, const char *s, size_t n, bool part, struct ids *out,
+               struct err *e)
 {
-    return x->t->ops->encode(x->t->model, x->scratch, s, n, out, &x->n_lost, e);
+    return x->t->ops->encode(x->t->model, x->scratch, s, n, part, out, &x->n_lost, e);
 }
 
-/* Fills the cells of new parts, but for those that lose bytes, which are to be counted each time.
- */
+/* Fills the cells of new parts, but for those that lose bytes, which are to be counted each time,
+ * and those that are not the same as a piece and as a part of one. */
 static NO_INLINE int run_jobs(struct encoder *x, struct err *e)
 {
     size_t n_room = 0;
@@ -126,10 +129,16 @@ static NO_INLINE int run_jobs(struct encoder *x, struct err *e)
             continue;
         }
         x->one.n = 0;
-        if (ask(x, job->s, job->n, &x->one, e) < 0)
+        if (ask(x, job->s, job->n, false, &x->one, e) < 0)
             return -1;
-        if (x->n_lost == lost && x->one.n)
-            cache_fill(&x->cache, job->owner, x->one.v, x->one.n);
+        size_t n_whole = x->one.n;
+        if (x->t->settings.ignore_merges && ask(x, job->s, job->n, true, &x->one, e) < 0)
+            return -1;
+        bool same = x->one.n == n_whole ||
+                    (x->one.n == 2 * n_whole &&
+                     memcmp(x->one.v, x->one.v + n_whole, n_whole * sizeof *x->one.v) == 0);
+        if (x->n_lost == lost && n_whole && same)
+            cache_fill(&x->cache, job->owner, x->one.v, n_whole);
         x->n_lost = lost;
     }
     return 0;
@@ -176,7 +185,7 @@ static int put_parts(struct encoder *x, struct ids *out, struct err *e)
         }
         while (text->at != i)
             text++;
-        if (ask(x, text->s, text->n, out, e) < 0 ||
+        if (ask(x, text->s, text->n, text->part, out, e) < 0 ||
             ids_reserve(out, CACHE_IDS * (x->n_cells - i), e) < 0)
             return -1;
     }
@@ -186,9 +195,10 @@ static int put_parts(struct encoder *x, struct ids *out, struct err *e)
 
 /* The cell of a part that is neither found nor ready yet; its text is kept. */
 static NO_INLINE struct cache_cell *new_part(struct encoder *x, size_t at, struct cache_cell *cell,
-                                             const struct cache_key *k, const char *s, size_t n)
+                                             const struct cache_key *k, const char *s, size_t n,
+                                             bool part)
 {
-    x->texts[x->n_texts++] = (struct text_of){at, s, n};
+    x->texts[x->n_texts++] = (struct text_of){at, s, n, part};
     if (!cell)
         return &x->no_cell;
     if (cell->k1) /* it waits since a part before, or is one that loses bytes */
@@ -268,7 +278,7 @@ static int add_parts(struct encoder *x, const char *s, size_t from, size_t k, st
         if (LIKELY(to - from <= CACHE_LONGEST))
             cell = cache_find(&cache, &key[i], s + from, to - from);
         if (UNLIKELY(!cell || !cell->k1 || cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE))
-            cell = new_part(x, x->n_cells, cell, &key[i], s + from, to - from);
+            cell = new_part(x, x->n_cells, cell, &key[i], s + from, to - from, x->part[i]);
         x->cell[x->n_cells++] = cell;
     }
     return 0;
@@ -291,19 +301,26 @@ static int encode_pieces(struct encoder *x, const char *s, size_t k, struct ids 
     size_t from = 0, n_parts = 0, begin = 0; /* begin: of the first part that waits */
     if (!x->t->junctions || !has_wide(s, x->cuts[k - 1])) {
         memcpy(x->ends, x->cuts, k * sizeof *x->ends);
+        memset(x->part, 0, k * sizeof *x->part);
         return add_parts(x, s, 0, k, out, e);
     }
     for (size_t i = 0; i < k; from = x->cuts[i++]) {
-        size_t n = x->cuts[i], at = from;
-        if (has_wide(s + from, n - from))
+        size_t n = x->cuts[i], at = from, first = n_parts;
+        bool cut = false;
+        if (has_wide(s + from, n - from)) {
             while ((at = junctions_cut(x->t->junctions, s, at, n, x->ends, &n_parts, PARTS - 1)) <
                    n) {
+                memset(x->part + first, 1, (n_parts - first) * sizeof *x->part);
                 if (add_parts(x, s, begin, n_parts, out, e) < 0)
                     return -1;
                 begin = x->ends[n_parts - 1];
-                n_parts = 0;
+                n_parts = first = 0;
+                cut = true;
             }
+            cut |= n_parts > first;
+        }
         x->ends[n_parts++] = (uint32_t)n;
+        memset(x->part + first, cut, (n_parts - first) * sizeof *x->part);
         if (n_parts == PARTS) {
             if (add_parts(x, s, begin, n_parts, out, e) < 0)
                 return -1;

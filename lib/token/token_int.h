@@ -18,19 +18,22 @@
 
 struct junctions;
 struct piece_scratch; /* a model's own, one an encoder */
-/* One of many short pieces. n_ids == 0 afterwards: it is to be asked for by itself. */
+/* One of many short pieces or parts, of which it is not told apart. n_ids == 0 afterwards: it is to
+ * be asked for by itself. */
 struct piece_job {
     const char *s;
     size_t n;
     uint32_t *ids; /* room for n of them */
     size_t n_ids;
-    void *owner; /* the caller's */
+    uint32_t whole; /* the model's */
+    void *owner;    /* the caller's */
 };
 struct model_ops {
     const char *type; /* as in the file's "type" */
     /* The ids of one piece, appended to out. The piece has 16 readable bytes behind it. *n_lost
-     * counts the bytes for which the vocabulary has nothing, as the reference drops them. */
-    int (*encode)(const void *model, struct piece_scratch *x, const char *s, size_t n,
+     * counts the bytes for which the vocabulary has nothing, as the reference drops them. part: of
+     * a piece cut at a junction (junctions.h). */
+    int (*encode)(const void *model, struct piece_scratch *x, const char *s, size_t n, bool part,
                   struct ids *out, uint64_t *n_lost, struct err *e);
     /* Many at once, where a model is quicker so; may be NULL, and may leave out any of them. It may
      * change the order of jobs. */

@@ -26,13 +26,16 @@ static bool same_ids(struct bpe_ref *r, struct encoder *x, const char *s, size_t
     return false;
 }
 
-/* A tokenizer of a, b and c with n_merges random pairs of what there is so far: the same token may
+/* A tokenizer of the symbols with n_merges random pairs of what there is so far: the same token may
  * arise in several ways, and ids go up and down. */
-static void random_tokenizer(struct buf *json, uint64_t seed, int n_merges, bool ignore_merges)
+static void random_tokenizer(struct buf *json, const char *const symbol[], uint64_t seed,
+                             int n_merges, bool ignore_merges)
 {
-    char token[64][40] = {"a", "b", "c"}, merges[4096] = "";
-    int n = 3, len = 0;
+    char token[64][40] = {""}, merges[4096] = "";
+    int n = 0, len = 0;
     struct rng g;
+    for (; symbol[n]; n++)
+        snprintf(token[n], sizeof token[n], "%s", symbol[n]);
     rng_init(&g, seed, RNG_TEST, 0);
     for (int i = 0; i < n_merges; i++) {
         const char *l = token[rng_below(&g, (uint64_t)n)], *r = token[rng_below(&g, (uint64_t)n)];
@@ -58,6 +61,52 @@ static void random_tokenizer(struct buf *json, uint64_t seed, int n_merges, bool
     buf_puts(json, ",\"\\u0120\":64}}}", &e); /* the space */
 }
 
+static const char *const abc[] = {"a", "b", "c", NULL};
+/* Bytes as byte-level BPE spells them, of which characters of three are made: E4 E5, B8 B9. */
+static const char *const wide[] = {"\303\244", "\303\245", "\302\270", "\302\271", NULL};
+
+static size_t random_wide(struct rng *g, char *s, size_t n_chars)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < n_chars; k++) {
+        uint64_t bits = rng_below(g, 8), space = rng_below(g, 24);
+        s[n++] = (char)(0xe4 | (bits & 1));
+        s[n++] = (char)(0xb8 | (bits >> 1 & 1));
+        s[n++] = (char)(0xb8 | bits >> 2);
+        if (space == 0)
+            s[n++] = ' ';
+    }
+    return n;
+}
+
+/* Tokens that hold characters, parts of them, and parts of several: where text may be cut. */
+static void random_wide_merges(void)
+{
+    struct buf json = BUF_INIT;
+    bool same = true;
+    for (uint64_t seed = 0; seed < 120 && same; seed++) {
+        struct bpe_ref r;
+        struct rng g;
+        random_tokenizer(&json, wide, seed, 4 + (int)(seed % 27), seed % 4 == 3);
+        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
+        struct encoder *x = t ? encoder_new(t, &e) : NULL;
+        if (!x)
+            bail_out(e.msg);
+        bpe_ref_init(&r, json.s, json.len);
+        rng_init(&g, seed, RNG_TEST, 2);
+        for (int i = 0; i < 40 && same; i++) {
+            char s[MOST + 64] = {0};
+            size_t n = random_wide(&g, s, rng_below(&g, i < 30 ? 20 : MOST / 4));
+            same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
+        }
+        bpe_ref_release(&r);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+    ok(same, "random merges of characters of three bytes");
+    buf_release(&json);
+}
+
 static void random_merges(void)
 {
     struct buf json = BUF_INIT;
@@ -65,7 +114,7 @@ static void random_merges(void)
     for (uint64_t seed = 0; seed < 60 && same; seed++) {
         struct bpe_ref r;
         struct rng g;
-        random_tokenizer(&json, seed, 30, seed % 4 == 3);
+        random_tokenizer(&json, abc, seed, 30, seed % 4 == 3);
         struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
         struct encoder *x = t ? encoder_new(t, &e) : NULL;
         if (!x)
@@ -150,7 +199,7 @@ static void full_cache(void)
     struct buf json = BUF_INIT, text = BUF_INIT;
     struct ids ids = {0}, again = {0};
     bool done = true;
-    random_tokenizer(&json, 5, 30, false);
+    random_tokenizer(&json, abc, 5, 30, false);
     struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
     struct encoder *x = t ? encoder_new(t, &e) : NULL, *fresh = t ? encoder_new(t, &e) : NULL;
     if (!fresh)
@@ -176,6 +225,7 @@ static void full_cache(void)
 int main(void)
 {
     random_merges();
+    random_wide_merges();
     samples();
     full_cache();
     return done_testing();
