@@ -100,7 +100,8 @@ static size_t split_word(void *user, const char *s, size_t n, uint32_t *ids)
     struct bpe_extend *x = user;
     uint64_t lost = 0;
     x->ids.n = 0;
-    if (x->rc < 0 || x->t->ops->encode(x->t->model, x->scratch, s, n, &x->ids, &lost, x->e) < 0) {
+    if (x->rc < 0 ||
+        x->t->ops->encode(x->t->model, x->scratch, s, n, false, &x->ids, &lost, x->e) < 0) {
         x->rc = -1;
         return 0;
     }
