@@ -18,7 +18,7 @@
 
 #include "kern/attn_soft_impl_int.h"
 
-enum { HALF = BLOCK / 2 };
+enum { HALF = BLOCK / 2, GROUP = 16 };
 
 static ALWAYS_INLINE size_t dw_of(const struct attn *a)
 {
@@ -33,7 +33,7 @@ static struct attn_sizes sizes(const struct attn *a)
         .q = 2 * BLOCK * dw + 2 * HALF * hp + 2 * BLOCK,
         .k = 2 * BLOCK * dw + HALF * hp,
         .forward_tmp = BLOCK * (BLOCK + HALF + dw + hp + VL) + running_floats(),
-        .backward_tmp = BLOCK * (2 * BLOCK + 3 * HALF),
+        .backward_tmp = BLOCK * (2 * GROUP + 3 * HALF),
     };
 }
 
@@ -276,6 +276,23 @@ static ALWAYS_INLINE void backward_row(const struct attn *a, const float *lse, c
     }
 }
 
+/* Two rows of keys. */
+static ALWAYS_INLINE void backward_rows(const struct attn *a, const float *lse, const float *s,
+                                        const float *g, const struct seen *seen, int r, float *p,
+                                        float *ds, float *ds_pairs)
+{
+    vf pr[2][BLOCK_VECS], d[2][BLOCK_VECS];
+    for (int i = 0; i < 2; i++) {
+        backward_row(a, lse, s + i * BLOCK, g + i * BLOCK, seen, r + i, pr[i], d[i]);
+        for (int j = 0; j < BLOCK_VECS; j += 2) {
+            v_store(p + (r + i) * HALF + j * VL / 2, pair_vectors(pr[i][j], pr[i][j + 1]));
+            v_store(ds + (r + i) * HALF + j * VL / 2, pair_vectors(d[i][j], d[i][j + 1]));
+        }
+    }
+    for (int j = 0; j < BLOCK_VECS; j++)
+        v_store(ds_pairs + r / 2 * BLOCK + j * VL, pair_lanes(d[0][j], d[1][j]));
+}
+
 static void backward_block(const struct attn_backward *b, int qb)
 {
     const struct attn *a = b->a;
@@ -283,24 +300,15 @@ static void backward_block(const struct attn_backward *b, int qb)
     const float *qt = b->q + (size_t)qb * b->q_apart, *d_ot = qt + BLOCK * dw;
     const float *q = d_ot + BLOCK * dw, *d_o = q + HALF * hp, *lse = d_o + HALF * hp;
     const float *k = b->k, *v = k + BLOCK * dw, *kt = v + BLOCK * dw;
-    float *s = b->tmp, *g = s + BLOCK * BLOCK, *p = g + BLOCK * BLOCK;
+    float *s = b->tmp, *g = s + GROUP * BLOCK, *p = g + GROUP * BLOCK;
     float *ds = p + BLOCK * HALF, *ds_pairs = ds + BLOCK * HALF;
     struct seen seen;
     see(b, qb, &seen);
-    product(s, BLOCK, k, dw, qt, BLOCK, BLOCK, BLOCK, (int)dw, false);
-    product(g, BLOCK, v, dw, d_ot, BLOCK, BLOCK, BLOCK, (int)dw, false);
-    for (int r = 0; r < BLOCK; r += 2) {
-        vf pr[2][BLOCK_VECS], d[2][BLOCK_VECS];
-        for (int i = 0; i < 2; i++) {
-            backward_row(a, lse, s + (r + i) * BLOCK, g + (r + i) * BLOCK, &seen, r + i, pr[i],
-                         d[i]);
-            for (int j = 0; j < BLOCK_VECS; j += 2) {
-                v_store(p + (r + i) * HALF + j * VL / 2, pair_vectors(pr[i][j], pr[i][j + 1]));
-                v_store(ds + (r + i) * HALF + j * VL / 2, pair_vectors(d[i][j], d[i][j + 1]));
-            }
-        }
-        for (int j = 0; j < BLOCK_VECS; j++)
-            v_store(ds_pairs + r / 2 * BLOCK + j * VL, pair_lanes(d[0][j], d[1][j]));
+    for (int r = 0; r < BLOCK; r += GROUP) {
+        product(s, BLOCK, k + (size_t)r * dw, dw, qt, BLOCK, GROUP, BLOCK, (int)dw, false);
+        product(g, BLOCK, v + (size_t)r * dw, dw, d_ot, BLOCK, GROUP, BLOCK, (int)dw, false);
+        for (int i = 0; i < GROUP; i += 2)
+            backward_rows(a, lse, s + i * BLOCK, g + i * BLOCK, &seen, r + i, p, ds, ds_pairs);
     }
     product(b->dv, hp, p, HALF, d_o, hp, BLOCK, (int)hp, HALF, true);
     product(b->dk, hp, ds, HALF, q, hp, BLOCK, (int)hp, HALF, true);
