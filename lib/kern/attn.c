@@ -192,9 +192,10 @@ void attn_forward(struct worker *w, const struct attn *a, const struct attn_io *
     TEAM_FOR(w, t, count(a, io, query_tiles))
     {
         const struct attn_seq *s = seek(&c, a, io, query_tiles, t);
-        int i = (int)(t - c.first), h = i % a->n_head;
-        /* the last block, with the most keys, comes first */
-        int q0 = (n_blocks(s->n) - 1 - i / a->n_head) * ATTN_BLOCK;
+        /* a head after the other, whose keys stay in the caches; of one the last block of queries,
+         * which has the most keys, comes first */
+        int i = (int)(t - c.first), blocks = n_blocks(s->n), h = i / blocks;
+        int q0 = (blocks - 1 - i % blocks) * ATTN_BLOCK;
         size_t row = (size_t)(s->row + q0), col = (size_t)h * (size_t)a->head_dim;
         size_t kv_head = (size_t)(h / (a->n_head / a->n_kv_head));
         struct attn_forward f = {
