@@ -139,7 +139,7 @@ static void forward_block(const struct attn_forward *f, const float *q, float *s
         }
         v_store(sums + r * VL, sum);
     }
-    running_on(run, sums, f->n_q);
+    running_on(run, sums, 0, f->n_q);
     struct mm p = {.a = s,
                    .a_row = BLOCK,
                    .a_step = 1,

@@ -18,7 +18,8 @@
 
 #include "kern/attn_soft_impl_int.h"
 
-enum { HALF = BLOCK / 2, GROUP = 16 };
+/* AHEAD: rows that packing prefetches, which lie far apart. */
+enum { HALF = BLOCK / 2, GROUP = 16, AHEAD = 16 };
 
 static ALWAYS_INLINE size_t dw_of(const struct attn *a)
 {
@@ -32,7 +33,7 @@ static struct attn_sizes sizes(const struct attn *a)
         .store = BLOCK * dw + HALF * hp,
         .q = 2 * BLOCK * dw + 2 * HALF * hp + 2 * BLOCK,
         .k = 2 * BLOCK * dw + HALF * hp,
-        .forward_tmp = BLOCK * (BLOCK + HALF + dw + hp + VL) + running_floats(),
+        .forward_tmp = BLOCK * (dw + hp) + GROUP * (BLOCK + HALF + VL) + running_floats(),
         .backward_tmp = BLOCK * (2 * GROUP + 3 * HALF),
     };
 }
@@ -45,6 +46,8 @@ static void rows_along(float *to, size_t dw, const float *x, size_t ldx, int n, 
     for (int r = 0; r < n; r++, to += dw, x += ldx)
         for (size_t i = 0; i < dw; i += VL) {
             size_t left = (size_t)hd - 2 * i;
+            PREFETCH(x + AHEAD * ldx + 2 * i);
+            PREFETCH(x + AHEAD * ldx + 2 * i + VL);
             v_store(to + i, own_words_along(x + 2 * i, left < 2 * VL ? left : 2 * VL, false));
         }
     memset(to, 0, (size_t)(BLOCK - n) * dw * sizeof *to);
@@ -162,34 +165,48 @@ struct forward_tmp {
     struct running run;
 };
 
-static void forward_block(const struct attn_forward *f, struct forward_tmp *t, int block)
+/* Row r's scores to probabilities, rounded, in t->p, and their sum. */
+static ALWAYS_INLINE void forward_row(const struct attn_forward *f, const struct forward_tmp *t,
+                                      uint64_t bits, int block, int r)
+{
+    const struct attn *a = f->a;
+    vf p[BLOCK_VECS], sum = v_set(0);
+    struct running run = t->run;
+    softmax_row(a, t->s + r % GROUP * BLOCK, bits, &run, r, p);
+    for (int j = 0; j < BLOCK_VECS; j++)
+        sum = v_add(sum, p[j]);
+    v_store(t->sums + r % GROUP * VL, sum);
+    if (a->dropout) {
+        uint64_t keep = dropout_bits(a->dropout, f->seq, (uint32_t)(f->pos0 + r), (uint32_t)block);
+        for (int j = 0; j < BLOCK_VECS; j++)
+            p[j] = v_select(lane_mask(keep, j), v_mul(p[j], v_set(a->dropout->scale)), v_set(0));
+    }
+    for (int j = 0; j < BLOCK_VECS; j += 2)
+        v_store(t->p + r % GROUP * HALF + j * VL / 2, pair_vectors(p[j], p[j + 1]));
+}
+
+/* Sixteen rows at a time: what they need beside keys and values stays in the nearest cache. */
+static void forward_block(const struct attn_forward *f, const struct forward_tmp *t, int block)
 {
     const struct attn *a = f->a;
     size_t hp = attn_hp(a), dw = dw_of(a);
     const float *kt = f->store + (size_t)(block % f->n_ring) * f->block_floats;
     uint64_t bits[BLOCK];
-    int len[BLOCK], m = tiles(f->n_q);
+    int len[BLOCK];
     block_mask(&a->mask, f->pos0, f->n_q, block * BLOCK, f->n_key, bits, len);
-    product(t->s, BLOCK, t->q, dw, kt, BLOCK, m, tiles(most(len, f->n_q)), (int)dw, false);
-    for (int r = 0; r < f->n_q; r++) {
-        vf p[BLOCK_VECS], sum = v_set(0);
-        softmax_row(a, t->s + r * BLOCK, bits[r], &t->run, r, p);
-        for (int j = 0; j < BLOCK_VECS; j++)
-            sum = v_add(sum, p[j]);
-        v_store(t->sums + r * VL, sum);
-        if (a->dropout) {
-            uint64_t keep =
-                dropout_bits(a->dropout, f->seq, (uint32_t)(f->pos0 + r), (uint32_t)block);
-            for (int j = 0; j < BLOCK_VECS; j++)
-                p[j] =
-                    v_select(lane_mask(keep, j), v_mul(p[j], v_set(a->dropout->scale)), v_set(0));
-        }
-        for (int j = 0; j < BLOCK_VECS; j += 2)
-            v_store(t->p + r * HALF + j * VL / 2, pair_vectors(p[j], p[j + 1]));
+    for (int r = 0; r < f->n_q; r += GROUP) {
+        int n = f->n_q - r < GROUP ? f->n_q - r : GROUP, see = most(len + r, n);
+        if (see == 0)
+            continue;
+        float *o = t->o + (size_t)r * hp;
+        product(t->s, BLOCK, t->q + (size_t)r * dw, dw, kt, BLOCK, GROUP, tiles(see), (int)dw,
+                false);
+        for (int i = r; i < r + n; i++)
+            forward_row(f, t, bits[i], block, i);
+        running_on(&t->run, t->sums, r, n);
+        scale_rows(o, hp, t->run.alpha + r, n);
+        product(o, hp, t->p, HALF, kt + BLOCK * dw, hp, GROUP, (int)hp, HALF, true);
     }
-    running_on(&t->run, t->sums, f->n_q);
-    scale_rows(t->o, hp, t->run.alpha, f->n_q);
-    product(t->o, hp, t->p, HALF, kt + BLOCK * dw, hp, m, (int)hp, HALF, true);
 }
 
 static void forward(const struct attn_forward *f)
@@ -197,13 +214,13 @@ static void forward(const struct attn_forward *f)
     const struct attn *a = f->a;
     size_t hp = attn_hp(a), dw = dw_of(a);
     struct forward_tmp t = {.s = f->tmp};
-    t.p = t.s + BLOCK * BLOCK;
-    t.q = t.p + BLOCK * HALF;
+    t.p = t.s + GROUP * BLOCK;
+    t.q = t.p + GROUP * HALF;
     t.o = t.q + BLOCK * dw;
     t.sums = t.o + BLOCK * hp;
-    running_init(&t.run, t.sums + BLOCK * VL);
+    running_init(&t.run, t.sums + GROUP * VL);
     rows_along(t.q, dw, f->q, f->ldq, f->n_q, a->head_dim);
-    memset(t.p, 0, BLOCK * HALF * sizeof *t.p);
+    memset(t.p, 0, GROUP * HALF * sizeof *t.p);
     memset(t.o, 0, BLOCK * hp * sizeof *t.o);
     for (int k0 = 0; k0 < f->n_key; k0 += BLOCK)
         if (mask_block(&a->mask, f->pos0, f->pos0 + f->n_q, k0, k0 + BLOCK) != MASK_SKIP)

@@ -105,16 +105,17 @@ static ALWAYS_INLINE void softmax_row(const struct attn *a, const float *s, uint
         p[j] = v_exp(v_sub(p[j], base));
 }
 
-/* Behind softmax_row of all rows, whose sums of p are in new_sum: alpha, and the sums go on. */
-static void running_on(struct running *run, const float *new_sum, int n)
+/* Behind softmax_row of the rows [r0, r0 + n), r0 a multiple of 16, whose sums of p are in new_sum:
+ * alpha, and the sums go on. */
+static void running_on(const struct running *run, const float *new_sum, int r0, int n)
 {
-    for (int r = 0; r < n; r += VL) {
+    for (int r = r0; r < r0 + n; r += VL) {
         vf old = v_load(run->alpha + r), max = v_load(run->max + r);
         v_store(run->alpha + r, v_exp(v_sub(old, base_of(max))));
     }
-    for (int r = 0; r < n; r++) {
+    for (int r = r0; r < r0 + n; r++, new_sum += VL) {
         float *sum = run->sum + r * VL;
-        v_store(sum, v_fma(v_load(sum), v_set(run->alpha[r]), v_load(new_sum + r * VL)));
+        v_store(sum, v_fma(v_load(sum), v_set(run->alpha[r]), v_load(new_sum)));
     }
 }
 
