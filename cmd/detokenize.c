@@ -101,7 +101,7 @@ static int put_piece(struct detokenize *d, struct decoder *dec, const struct sha
 static int read_shard(struct detokenize *d, const char *path, struct err *e)
 {
     struct shard_doc doc;
-    struct decoder dec;
+    struct decoder dec = {0};
     uint64_t done, total;
     int r;
     d->in = shard_open(path, e);
@@ -118,6 +118,7 @@ static int read_shard(struct detokenize *d, const char *path, struct err *e)
         shard_progress(d->in, &done, &total);
         progress_at(&d->bar, (double)done, "");
     }
+    decoder_release(&dec);
     progress_finish(&d->bar);
     shard_close(d->in);
     d->in = NULL;

@@ -77,6 +77,7 @@ void generator_free(struct generator *g)
     exec_free(g->x);
     sampler_release(&g->sampler);
     buf_release(&g->held);
+    decoder_release(&g->decoder);
     free(g->ids);
     free(g->pos);
     free(g->seq);
@@ -277,6 +278,7 @@ int generator_run(struct generator *g, const uint32_t *prompt, size_t n, uint64_
         return -1;
     sampler_begin(&g->sampler, number);
     buf_clear(&g->held);
+    decoder_release(&g->decoder);
     if (!g->o.ids_only)
         decoder_init(&g->decoder, g->tok, DECODE_SKIP_SPECIAL);
     if (take_prompt(g, prompt, n, out, e) < 0 || run_steps(g, sink, user, out, e) < 0)
