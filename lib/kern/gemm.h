@@ -3,8 +3,8 @@
  * ascending k), openblas (one BLAS thread per tile), own (this suite's kernels). All functions are
  * collective: every worker of the team calls them with the same arguments; no tile may have been
  * claimed since the last barrier, and a barrier stands at their end. Results do
- * not depend on the number of threads: tiles are cut by shape, or (own) no bit depends on their cut.
- * An output element's accumulation order depends on k alone (ref, own).
+ * not depend on the number of threads: tiles are cut by shape, or (own) no bit depends on their
+ * cut. An output element's accumulation order depends on k alone (ref, own).
  *
  * Matrices are row-major with a leading dimension in elements. Weights are [n, k] = [out, in].
  * dtype BF16 rounds both inputs to bf16 (nearest even) and accumulates in f32.

@@ -167,6 +167,43 @@ static void threads(enum gemm_backend b, enum gemm_dtype t)
     free(j.x), free(j.w), free(j.dy);
 }
 
+/* Many rows and several blocks of k: threads cut these otherwise than one thread, with the same
+ * bits. */
+static void many_rows(enum gemm_backend b, enum gemm_dtype t)
+{
+    static const int few[][3] = {{200, 33, 2600}, {200, 2600, 33}, {2600, 200, 33}};
+    static const int many[][3] = {{1600, 33, 2600}, {1600, 2600, 33}, {2600, 1600, 33}};
+    static const int n_threads[] = {1, 2, 3};
+    double most = 0;
+    bool same = true;
+    for (int what = FORWARD; what <= WGRAD; what++) {
+        struct job j = {.b = b, .t = t, .what = (enum what)what, .pad = 1, .accumulate = true};
+        float *out[ARRAY_LEN(n_threads)];
+        int rows, cols, ld;
+        j.m = few[what][0], j.n = few[what][1], j.k = few[what][2];
+        struct gemm_epilogue ep = {.accumulate = true};
+        j.ep = &ep;
+        j.x = filled((size_t)many[what][0] * (size_t)(many[what][2] + 1), 1);
+        j.w = filled((size_t)many[what][1] * (size_t)many[what][2], 2);
+        j.dy = filled((size_t)many[what][0] * (size_t)(many[what][1] + 1), 3);
+        most = fmax(most, check(&j));
+        j.m = many[what][0], j.n = many[what][1], j.k = many[what][2];
+        size_t n = out_size(&j, &rows, &cols, &ld);
+        for (size_t i = 0; i < ARRAY_LEN(n_threads); i++) {
+            j.out = out[i] = filled(n, 9);
+            run(&j, n_threads[i]);
+            same &= memcmp(out[0], out[i], n * sizeof *out[i]) == 0;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(n_threads); i++)
+            free(out[i]);
+        free(j.x), free(j.w), free(j.dy);
+    }
+    ok(most < 3e-7, "%s %s: many rows, several blocks (%.2g)", gemm_backend_words[b],
+       gemm_dtype_words[t], most);
+    ok(same, "%s %s: they are the same on 1, 2 and 3 threads", gemm_backend_words[b],
+       gemm_dtype_words[t]);
+}
+
 static void epilogues(enum gemm_backend b, enum gemm_dtype t)
 {
     struct job j = {.b = b, .t = t, .what = FORWARD, .m = 9, .n = 500, .k = 40, .pad = 3};
@@ -294,6 +331,8 @@ static void all(void)
             threads((enum gemm_backend)b, (enum gemm_dtype)t);
             epilogues((enum gemm_backend)b, (enum gemm_dtype)t);
             long_sums((enum gemm_backend)b, (enum gemm_dtype)t);
+            if (b == GEMM_OWN)
+                many_rows((enum gemm_backend)b, (enum gemm_dtype)t);
             if (b != GEMM_OPENBLAS)
                 row_invariance((enum gemm_backend)b, (enum gemm_dtype)t);
         }
