@@ -10,11 +10,11 @@
  * other in a row: query (t, h) is at q + t*ldq + h*head_dim.
  *
  * Keys and values are first put into a store: blocks of MASK_BLOCK tokens, counted from the first
- * token of the sequence, each with all key heads, packed for the products of the instruction set and
- * dtype (so that a store serves no other). The store of a sequence is
- * either scratch or a cache slot that outlives the pass; decoding appends to it. An output row's
- * bits depend on its own query and the keys and values it sees alone: not on the other rows of the
- * pass, nor on which of its keys came with an earlier pass. Likewise each row of dq, dk, dv.
+ * token of the sequence, each with all key heads, packed for the products of the instruction set
+ * and dtype (so that a store serves no other). The store of a sequence is either scratch or a cache
+ * slot that outlives the pass; decoding appends to it. An output row's bits depend on its own query
+ * and the keys and values it sees alone: not on the other rows of the pass, nor on which of its
+ * keys came with an earlier pass. Likewise each row of dq, dk, dv.
  *
  *     struct attn a = {.n_head = 12, ...};
  *     struct attn_seq s[] = {{.row = 0, .n = 64}, ...};
