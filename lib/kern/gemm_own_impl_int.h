@@ -65,6 +65,10 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 #endif
 #define OWN_PAIRED (OWN_PER_WORD > 1)
 
+/* Whether a word that another follows may be moved as a whole vector: what is too much lies in the
+ * next word, which goes over it. */
+#define OWN_OVERLAP(width) ((width) < VL && 2 * (width) >= VL)
+
 /* ---- the micro-kernel */
 
 #if !defined(OWN_TILES)
@@ -189,7 +193,7 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
             }
             v_transpose(out, VL, in, VL);
             for (int w = 0; w < words; w++)
-                if (width < VL && (w + 1 < words || i + STEP < k)) /* the next word goes over it */
+                if (OWN_OVERLAP(width) && (w + 1 < words || i + STEP < k))
                     v_store(to + w * width, v_load(out + w * VL));
                 else
                     v_st(to + w * width + r, v_load(out + w * VL), lanes);
@@ -201,8 +205,8 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
                                       int k, const bool round)
 {
     int words = own_padded(k), i = 0;
-    /* a row's end and the next row's beginning, which goes over what was too much */
-    for (; !OWN_PAIRED && width < VL && n == width && i + 1 < k; i++, to += width, x += ldx) {
+    for (; !OWN_PAIRED && OWN_OVERLAP(width) && n == width && i + 1 < k;
+         i++, to += width, x += ldx) {
         PREFETCH(x + width);
         v_store(to, round ? v_bf16_round(v_load(x)) : v_load(x));
     }
