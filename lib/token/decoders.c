@@ -133,6 +133,8 @@ static int replace(const struct decode_step *d, struct stage *st, const char *s,
 {
     size_t done = 0, from, to;
     int r;
+    if (utf8_valid(s, n) != n) /* bytes as they are: nothing is to be found in them */
+        return buf_add(&st->text, s, n, e);
     if (pattern_begin(st->scan, s, n, e) < 0)
         return -1;
     while ((r = pattern_next(st->scan, &from, &to, e)) > 0) {
@@ -219,7 +221,7 @@ static int byte_level(struct decode_run *r, size_t i, const char *s, size_t n, s
     struct buf *to = r->raw && !d->holds ? &st->text : &st->held;
     if (buf_reserve(to, n, e) < 0)
         return -1;
-    const long k = bytelevel_bytes(to->s + to->len, s, n);
+    const long k = utf8_valid(s, n) == n ? bytelevel_bytes(to->s + to->len, s, n) : -1;
     if (k < 0)
         memcpy(to->s + to->len, s, n);
     to->len += k < 0 ? n : (size_t)k;

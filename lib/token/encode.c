@@ -450,8 +450,8 @@ int encoder_offsets(struct encoder *x, const char *text, size_t n, int flags,
                     const struct text_span *literal, size_t n_literal, struct ids *out,
                     struct offsets *off, struct err *e)
 {
-    if (!x->general &&
-        (!(x->own = general_new(x->t, e)) || !(x->general = general_run_new(x->own, e))))
+    if (!x->general && ((!x->own && !(x->own = general_new(x->t, e))) ||
+                        !(x->general = general_run_new(x->own, e))))
         return -1;
     return general_encode(x->general, text, n, flags, literal, n_literal, out, off, e);
 }

@@ -52,7 +52,7 @@ enum import_kind import_recognise(const char *p, size_t n)
 {
     if (n >= 4 && memcmp(p, "GGUF", 4) == 0)
         return IMPORT_GGUF;
-    for (size_t i = 0; i < n && (p[i] == '{' || p[i] == ' '); i++)
+    for (size_t i = 0; i < n && p[i] && strchr("{ \t\r\n", p[i]); i++)
         if (p[i] == '{')
             return IMPORT_NONE;
     if (is_sentencepiece((const unsigned char *)p, n))

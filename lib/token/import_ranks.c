@@ -42,6 +42,8 @@ static int read_line(struct ranks *r, const char *s, size_t n, char **to)
     if (space - s > (MAX_TOKEN_BYTES + 2) / 3 * 4)
         return err_set(r->e, "line %zu: a token of more than %d bytes", r->line, MAX_TOKEN_BYTES);
     long len = base64_decode(*to, s, (size_t)(space - s));
+    if (len > MAX_TOKEN_BYTES) /* without padding more fit into as many digits */
+        return err_set(r->e, "line %zu: a token of more than %d bytes", r->line, MAX_TOKEN_BYTES);
     if (len < 1)
         return err_set(r->e, "line %zu: the token is not in base64", r->line);
     int64_t rank = 0;

@@ -166,7 +166,7 @@ static int put_alternatives(const struct import_vocab *v, struct buf *pattern, s
         if (i)
             rc = buf_putc(pattern, '|', e);
         for (size_t k = 0; rc == 0 && k < user[i]->len; k++) {
-            if (strchr("\\^$.|?*+()[]{}", user[i]->s[k]))
+            if (user[i]->s[k] && strchr("\\^$.|?*+()[]{}", user[i]->s[k]))
                 rc = buf_putc(pattern, '\\', e);
             if (rc == 0)
                 rc = buf_putc(pattern, user[i]->s[k], e);

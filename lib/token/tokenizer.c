@@ -184,10 +184,18 @@ static int choose_path(struct tokenizer *t, struct err *e)
 /* A merge's token has the bytes of its two sides: so all tokens say where merges may be. */
 static int find_junctions(struct tokenizer *t, struct err *e)
 {
-    t->junctions = junctions_new(e);
-    for (uint32_t id = 0; t->junctions && id < t->n_ids; id++)
-        if (t->bytes[id].len > 1)
-            junctions_add(t->junctions, t->bytes[id].s, t->bytes[id].len);
+    size_t most = 0;
+    for (size_t i = 0; i < t->vocab.n; i++)
+        most = t->vocab.v[i].len > most ? t->vocab.v[i].len : most;
+    /* not t->bytes, where added tokens stand for tokens, and one string for all of an id */
+    char *p = mem_new(most + 16, 1, e);
+    t->junctions = p ? junctions_new(e) : NULL;
+    for (size_t i = 0; t->junctions && i < t->vocab.n; i++) {
+        long n = bytelevel_bytes(p, t->vocab.v[i].s, t->vocab.v[i].len);
+        if (n > 1)
+            junctions_add(t->junctions, p, (size_t)n);
+    }
+    free(p);
     return t->junctions ? 0 : -1;
 }
 
