@@ -67,6 +67,15 @@ void *sys_pages(size_t n_bytes, struct err *e)
     return p;
 }
 
+void sys_pages_sparse(void *p, size_t n_bytes)
+{
+#ifdef MADV_NOHUGEPAGE
+    madvise(p, whole_pages(n_bytes), MADV_NOHUGEPAGE);
+#else
+    (void)p, (void)n_bytes;
+#endif
+}
+
 void sys_pages_free(void *p, size_t n_bytes)
 {
     if (p)

@@ -99,9 +99,11 @@ void team_touch(struct worker *w, void *pages, size_t n_bytes)
 
 void team_await(const atomic_int *count, int n)
 {
-    for (int turn = 0; atomic_load_explicit(count, memory_order_acquire) < n; turn++)
-        if (turn < SPIN)
+    for (int turn = 0; atomic_load_explicit(count, memory_order_acquire) < n;)
+        if (turn < SPIN) {
             CPU_RELAX();
-        else
+            turn++;
+        } else {
             sched_yield();
+        }
 }

@@ -93,8 +93,11 @@ int exec_plan_bytes(const struct config *c, const struct exec_opt *opt, struct e
     b->gradients = o.train ? g.n_elem * sizeof(float) : 0;
     b->cache = (uint64_t)slot_floats(&g, &o) * (uint64_t)o.n_slot * (uint64_t)g.n_attn * 4;
     for (int i = 0; i < g.n_params; i++)
-        if (is_of_product(&g, i))
-            b->packed += copy_bytes(&g, &o, i);
+        if (is_of_product(&g, i)) {
+            size_t n = copy_bytes(&g, &o, i);
+            b->packed += n;
+            b->read += n ? n : g.params[i].n * sizeof(float);
+        }
     b->total = b->activations + b->gradients + b->cache + b->packed;
     graph_release(&g);
     return 0;
@@ -256,6 +259,8 @@ struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e)
 
     if (!x)
         return NULL;
+    if (o->train && m->file)
+        BUG("a model that is mapped cannot be trained");
     x->model = m;
     x->opt = *o;
     if (plan(&x->graph, &m->config, m->params, &x->opt, &n_floats, e) < 0) {
@@ -384,7 +389,7 @@ static void run_pass(struct worker *w, void *arg)
             n->ops->remake(w, &again, n);
         else
             n->ops->forward(w, t < g->n_nodes ? r->p : &again, n);
-        clock_node(r->x, w, &at_s, spent_s + t);
+        clock_node(r->x, w, &at_s, spent_s ? spent_s + t : NULL);
     }
 }
 
@@ -394,8 +399,10 @@ static void run(struct exec *x, const struct pass *p)
 
     team_run(x->opt.n_threads, run_pass, &r);
     x->stale = false;
-    if (x->opt.profile)
+    if (x->opt.profile && (p->mode == PASS_TRAIN || !x->opt.train))
         profile_add(&x->profile, p);
+    else
+        x->profile.packing_s = 0; /* it was packed for a pass that is not counted */
     for (int i = 0; p->batch->slot && i < p->batch->n_seq; i++)
         x->slot_len[p->batch->slot[i]] += p->batch->cu_seqlens[i + 1] - p->batch->cu_seqlens[i];
 }

@@ -58,6 +58,7 @@ void exec_free(struct exec *x);
 /* Bytes that exec_new would take, without taking them. */
 struct exec_bytes {
     uint64_t activations, gradients, packed, cache, total;
+    uint64_t read; /* of weights, by the products of a pass */
 };
 int exec_plan_bytes(const struct config *c, const struct exec_opt *o, struct exec_bytes *b,
                     struct err *e);
@@ -94,9 +95,10 @@ int exec_slot_fork(struct exec *x, int from, int to, struct err *e);
 int exec_slot_truncate(struct exec *x, int slot, int n_tok, struct err *e);
 int exec_slot_len(const struct exec *x, int slot);
 
-/* Where the time of all passes so far went, by kind of node, in the graph's order; the first row is
- * the packing of weights. Operations as exec_cost() counts them; bytes are those that must be moved
- * at least. [0] is forward, [1] backward; what a kind does in one (the head) stands in forward. */
+/* Where the time of all passes so far went (where x trains: of training passes), by kind of node,
+ * in the graph's order; the first row is the packing of weights. Operations as exec_cost() counts
+ * them; bytes are those that must be moved at least. [0] is forward, [1] backward; what a kind does
+ * in one (the head) stands in forward. */
 enum { EXEC_PROFILE_ROWS = 16 };
 struct exec_profile_row {
     const char *kind;

@@ -194,7 +194,7 @@ static int index_file(struct model *m, struct err *e)
     return 0;
 }
 
-struct model *model_map(const char *dir, struct err *e)
+static struct model *open_mapped(const char *dir, struct err *e)
 {
     struct config c = {0};
     struct graph g = {0};
@@ -222,9 +222,18 @@ done:
     return m;
 }
 
+struct model *model_map(const char *dir, struct err *e)
+{
+    struct model *m = open_mapped(dir, e);
+
+    if (m) /* rows of the embedding and norms lie far from each other */
+        sys_pages_sparse(m->weights, m->n_elem * sizeof(float));
+    return m;
+}
+
 struct model *model_open(const char *dir, struct err *e)
 {
-    struct model *m = model_map(dir, e);
+    struct model *m = open_mapped(dir, e);
 
     if (!m)
         return NULL;
@@ -327,6 +336,9 @@ int model_save(const struct model *m, const char *dir, enum st_dtype dtype, stru
     struct buf path = BUF_INIT;
     json_t *tree = config_tree(&m->config, word, e);
     int rc = -1;
+
+    if (m->file)
+        BUG("a model that is mapped cannot be saved: it may not be in memory");
 
     if (!tree || buf_printf(&path, e, "%s/config.json", dir) < 0 || jtree_save(tree, path.s, e) < 0)
         goto done;

@@ -90,7 +90,12 @@ static void add_work(struct exec_profile_row *r, const struct pass *p, const str
     bool back = p->mode == PASS_TRAIN && n->backward;
     struct node_cost sum = {0};
 
-    for (int s = 0; n->ops->cost && s < p->batch->n_seq; s++) {
+    bool head = n == &g->nodes[g->head]; /* of scored rows alone */
+    double n_tok = head ? p->n_rows : p->n_tok;
+
+    if (head)
+        n->ops->cost(g, n, 1, n_tok, &sum);
+    for (int s = 0; !head && n->ops->cost && s < p->batch->n_seq; s++) {
         struct node_cost cost = {0};
         int len = p->batch->cu_seqlens[s + 1] - p->batch->cu_seqlens[s];
         n->ops->cost(g, n, 1, len, &cost);
@@ -102,9 +107,9 @@ static void add_work(struct exec_profile_row *r, const struct pass *p, const str
     r->fused |= n->ops->fused;
     r->flops[0] += sum.flops_forward + (back && n->ops->fused ? sum.flops_backward : 0);
     r->flops[1] += back && !n->ops->fused ? sum.flops_backward : 0;
-    r->bytes[0] += moved(g, n, p->n_tok, false) + sum.bytes +
-                   (back && n->ops->fused ? moved(g, n, p->n_tok, true) + sum.bytes : 0);
-    r->bytes[1] += back && !n->ops->fused ? moved(g, n, p->n_tok, true) : 0;
+    r->bytes[0] += moved(g, n, n_tok, false) + sum.bytes +
+                   (back && n->ops->fused ? moved(g, n, n_tok, true) + sum.bytes : 0);
+    r->bytes[1] += back && !n->ops->fused ? moved(g, n, n_tok, true) : 0;
 }
 
 static double packed_bytes(const struct pass *p, const struct node *n)

@@ -2,6 +2,7 @@
 #include "train/bench.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,11 +26,45 @@ static int measure_peak(struct bench_row *r, const struct exec_opt *o, struct er
     return 0;
 }
 
+/* What the row takes, before it is taken. */
+static int check_memory(const struct bench_row *r, const struct config *c, const struct exec_opt *o,
+                        struct err *e)
+{
+    bool train = r->kind == BENCH_TRAIN;
+    uint64_t free_bytes = sys_mem_available(), need_bytes;
+    struct exec_opt infers = *o;
+    struct exec_bytes b;
+    struct info i;
+    char need[32], have[32];
+
+    if (info_make(&i, c, o, train ? r->n_seq : 1, train ? r->n_ctx : 1, e) < 0)
+        return -1;
+    need_bytes = i.training;
+    if (!train) {
+        infers.max_tok = r->kind == BENCH_PREFILL ? r->n_ctx : 1;
+        infers.max_seq = infers.n_slot = 1;
+        infers.slot_tok = r->n_ctx;
+        if (exec_plan_bytes(c, &infers, &b, e) < 0)
+            return -1;
+        need_bytes = i.weights + b.total;
+    }
+    if (need_bytes <= free_bytes)
+        return 0;
+    return err_set(e, "%s %dx%d takes %s of memory, and %s are to be had",
+                   bench_kind_words[r->kind], r->n_seq, r->n_ctx,
+                   num_human_bytes(need, (double)need_bytes),
+                   num_human_bytes(have, (double)free_bytes));
+}
+
 static int measure(struct bench_row *r, const struct config *c, const struct exec_opt *o,
                    struct err *e)
 {
     struct speed s = {.profile = BUF_INIT};
-    int n_tok = r->n_seq * r->n_ctx, rc = 0;
+    int n_tok, rc = 0;
+
+    if (r->kind != BENCH_PEAK && check_memory(r, c, o, e) < 0)
+        return -1;
+    n_tok = r->n_seq * r->n_ctx;
 
     switch (r->kind) {
     case BENCH_PEAK:
@@ -110,6 +145,7 @@ static int in_child(struct bench_row *r, const struct config *c, const struct ex
 
     if (pipe(fd) != 0)
         return err_sys(e, "pipe");
+    fflush(stdout); /* a child that gives up must not print it again */
     pid_t pid = fork();
     if (pid < 0) {
         close(fd[0]);
@@ -135,28 +171,10 @@ static int in_child(struct bench_row *r, const struct config *c, const struct ex
     return a.rc;
 }
 
-static int check_memory(const struct bench_row *r, const struct config *c, const struct exec_opt *o,
-                        struct err *e)
-{
-    struct info i;
-    char need[32], have[32];
-    uint64_t free_bytes = sys_mem_available();
-
-    if (r->kind != BENCH_TRAIN)
-        return 0;
-    if (info_make(&i, c, o, r->n_seq, r->n_ctx, e) < 0)
-        return -1;
-    if (i.training <= free_bytes)
-        return 0;
-    return err_set(e, "train %dx%d takes %s of memory, and %s are to be had", r->n_seq, r->n_ctx,
-                   num_human_bytes(need, (double)i.training),
-                   num_human_bytes(have, (double)free_bytes));
-}
-
 int bench_run(struct bench_row *r, const struct config *c, const struct exec_opt *o,
               const struct bench_peaks *peaks, struct err *e)
 {
-    if ((r->kind != BENCH_PEAK && check_memory(r, c, o, e) < 0) || in_child(r, c, o, e) < 0)
+    if (in_child(r, c, o, e) < 0)
         return -1;
     if (r->kind == BENCH_DECODE)
         r->peak_share = r->bytes_per_s / peaks->bytes_per_s;

@@ -171,8 +171,8 @@ static int speed_infer(struct speed *s, const struct config *c, const struct exe
     double head = 2.0 * c->vocab_size * c->d_model * (n_tok - n_passes);
     summarise(s, time_s, n_repeats, n_tok, cost.flops_forward - head);
     /* on average half of the cache is there */
-    double weights = (double)model_n_weights(t.m) * (o->dtype == GEMM_BF16 ? 2 : 4);
-    s->bytes_per_s = n_passes * (weights + (double)bytes.cache / 2) / s->step_s;
+    if (at_once == 1)
+        s->bytes_per_s = n_passes * ((double)bytes.read + (double)bytes.cache / 2) / s->step_s;
     rc = 0;
 done:
     free(logits);

@@ -14,7 +14,7 @@
 struct speed {
     double step_s;      /* of a step or prompt, or of all tokens: the median after the second (of
                          * fewer than four: after the first) */
-    double first_s;     /* of the first: memory is taken from the system, weights are packed */
+    double first_s;     /* of the first: weights are packed, and a prompt takes its memory */
     double tok_per_s;   /* by the median */
     double flops_per_s; /* by the median, attention counted as causal */
     double bytes_per_s; /* decoding: weights of products and cache, each read once a token */

@@ -504,11 +504,11 @@ static int run_steps(struct trainer *t, struct err *e)
     while (t->st.step < t->schedule.n_steps && !t->ended && !sig_pending() && !time_is_up(t)) {
         double from_s = sys_time();
         int rc = run_step(t, &r, e);
+        double step_s = sys_time() - from_s;
+        t->profile.steps_s += step_s; /* also of one that was given up: its passes are counted */
         if (rc <= 0)
             return rc;
-        double step_s = sys_time() - from_s;
         t->st.time_s += step_s;
-        t->profile.steps_s += step_s;
         t->profile.n_steps++;
         show(t, (double)r.n_tok / step_s);
         if (after_step(t, r.lr, (double)r.n_tok / step_s, e) < 0)
@@ -534,8 +534,8 @@ int trainer_run(struct trainer *t, struct err *e)
     t->progress.base = (double)t->st.step;
     int rc = run_steps(t, e);
     progress_finish(&t->progress);
-    if (t->o->profile && (rc == 0 || sig_pending()) && print_profile(t, e) < 0)
-        return -1;
+    if (t->o->profile && (rc == 0 || sig_pending()) && print_profile(t, NULL) < 0)
+        note(t, "there is too little memory to print the profile");
     if (sig_pending() && (rc == 0 || (e && e->kind == ERR_SIGNAL)))
         return stop(t, e);
     if (rc < 0)

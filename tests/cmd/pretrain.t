@@ -364,6 +364,7 @@ like "$err" '^attention +backward' 'names the kinds of node'
 is "$(printf '%s\n' "$err" | awk 'NR > 1 {ms = $2 ~ /[a-z]/ ? $3 : $2}
     $1 == "step" {print (sum > .95 * ms && sum < 1.05 * ms) ? "adds up" : sum " of " ms}
     NR > 1 {sum += ms}')" 'adds up' 'its rows are the step'
+is "$(printf '%s\n' "$err" | awk '$1 == "rest" && $2 < 0')" '' 'validation is no part of them'
 equal a profiled 'and change nothing'
 
 # ---- what cannot fit
