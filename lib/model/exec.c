@@ -236,6 +236,7 @@ static void touch_pass(struct worker *w, void *arg)
 
     team_touch(w, x->arena, x->arena_bytes);
     team_touch(w, x->grads, x->graph.n_elem * sizeof(float));
+    team_touch(w, x->copies, x->copies_bytes);
 }
 
 static int new_rope(struct exec *x, struct err *e)
