@@ -390,7 +390,15 @@ static int cut_spans(struct encoder *x, const struct part *p, size_t from, size_
         return 0;
     if (mem_grow(&x->spans, &x->cap_spans, p->n_literal, sizeof *x->spans, e) < 0)
         return -1;
-    for (size_t i = 0; i < p->n_literal; i++) {
+    size_t lo = 0, hi = p->n_literal; /* they ascend: the first that ends behind `from` */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (p->literal[mid].to <= from)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (size_t i = lo; i < p->n_literal && p->literal[i].from < to; i++) {
         size_t a = p->literal[i].from > from ? p->literal[i].from : from;
         size_t b = p->literal[i].to < to ? p->literal[i].to : to;
         if (a < b)
