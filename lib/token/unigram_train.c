@@ -47,7 +47,8 @@ static int cover(struct unigram *u, struct vocab_stat *stat)
     for (uint32_t cp = 0; cp < N_CODE_POINTS; cp++)
         if (u->count[cp])
             v[n++] = (struct by_count){u->count[cp], cp};
-    qsort(v, n, sizeof *v, most_first);
+    if (n)
+        qsort(v, n, sizeof *v, most_first);
     for (size_t i = 0; i < n; i++) {
         if (sum >= u->opt->character_coverage * total)
             u->count[v[i].cp] = 0;
@@ -120,7 +121,8 @@ static int make_words(struct unigram *u, struct bpe_counts *c, struct vocab_stat
     if (!u->words.bytes || bpe_counts_scan(c, take_word, u) < 0)
         return -1;
     bpe_counts_empty(c);
-    qsort(u->words.v, u->words.n, sizeof *u->words.v, in_order);
+    if (u->words.n)
+        qsort(u->words.v, u->words.n, sizeof *u->words.v, in_order);
     stat->n_distinct = u->words.n;
     return 0;
 }
