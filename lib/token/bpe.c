@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "token/bpe_model.h"
 #include "token/bytelevel.h"
+#include "token/heap4_int.h"
 
 enum { FEW = BPE_FEW, KEEP = 1 << 16 };
 
@@ -72,41 +73,12 @@ static size_t merge_few(const struct bpe *b, const unsigned char *s, size_t n, u
 
 /* ---- many symbols: a heap of places, smallest rank first, then leftmost */
 
-static void sift_down(uint64_t *h, size_t n, size_t i)
-{
-    uint64_t x = h[i];
-    for (;;) {
-        size_t c = 4 * i + 1, end = c + 4 < n ? c + 4 : n, least = c;
-        if (c >= n)
-            break;
-        for (size_t k = c + 1; k < end; k++)
-            if (h[k] < h[least])
-                least = k;
-        if (h[least] >= x)
-            break;
-        h[i] = h[least];
-        i = least;
-    }
-    h[i] = x;
-}
-
-static void push(struct piece_scratch *x, uint32_t rank, uint32_t place)
-{
-    uint64_t v = (uint64_t)rank << 40 | place, *h = x->heap;
-    size_t i = x->n_heap++;
-    while (i > 0 && h[(i - 1) / 4] > v) {
-        h[i] = h[(i - 1) / 4];
-        i = (i - 1) / 4;
-    }
-    h[i] = v;
-}
-
 static void set_rank(const struct bpe *b, struct piece_scratch *x, uint32_t i)
 {
     struct symbol *v = x->v;
     v[i].rank = v[i].next == UINT32_MAX ? BPE_NONE : bpe_rank(b, v[i].id, v[v[i].next].id);
     if (v[i].rank != BPE_NONE)
-        push(x, v[i].rank, i);
+        heap4_push(x->heap, &x->n_heap, (uint64_t)v[i].rank << 40 | i);
 }
 
 static void merge_many(const struct bpe *b, struct piece_scratch *x, size_t n)
@@ -120,15 +92,10 @@ static void merge_many(const struct bpe *b, struct piece_scratch *x, size_t n)
         if (v[i].rank != BPE_NONE)
             x->heap[x->n_heap++] = (uint64_t)v[i].rank << 40 | i;
     }
-    for (size_t i = x->n_heap / 4 + 1; i-- > 0;)
-        if (i < x->n_heap)
-            sift_down(x->heap, x->n_heap, i);
+    heap4_make(x->heap, x->n_heap);
     while (x->n_heap) {
-        uint64_t top = x->heap[0];
+        uint64_t top = heap4_pop(x->heap, &x->n_heap);
         uint32_t i = (uint32_t)top, rank = (uint32_t)(top >> 40);
-        x->heap[0] = x->heap[--x->n_heap];
-        if (x->n_heap)
-            sift_down(x->heap, x->n_heap, 0);
         if (v[i].rank != rank)
             continue; /* merged or changed since */
         uint32_t k = v[i].next;

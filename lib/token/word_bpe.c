@@ -8,6 +8,7 @@
 
 #include "text/unicode.h"
 #include "token/word_model.h"
+#include "token/heap4_int.h"
 
 enum { FEW = 32, KEEP = 1 << 16 };
 
@@ -130,33 +131,13 @@ static size_t merge_few(const struct bpe *b, struct word_symbol *v, size_t n)
     return n;
 }
 
-static void sink(uint64_t *h, size_t n, size_t i)
-{
-    const uint64_t x = h[i];
-    for (size_t c; (c = 4 * i + 1) < n; i = c) {
-        size_t least = c;
-        for (size_t k = c + 1; k < n && k < c + 4; k++)
-            if (h[k] < h[least])
-                least = k;
-        if (h[least] >= x)
-            break;
-        h[i] = h[least];
-        c = least;
-    }
-    h[i] = x;
-}
-
 static void set_rank(const struct bpe *b, struct word_scratch *x, uint32_t at)
 {
     struct word_symbol *s = &x->v[at];
     s->rank = s->next == UINT32_MAX ? BPE_NONE : bpe_rank(b, s->id, x->v[s->next].id);
     if (s->rank == BPE_NONE)
         return;
-    const uint64_t key = (uint64_t)s->rank << 40 | at;
-    size_t i = x->n_heap++;
-    for (; i > 0 && x->heap[(i - 1) / 4] > key; i = (i - 1) / 4)
-        x->heap[i] = x->heap[(i - 1) / 4];
-    x->heap[i] = key;
+    heap4_push(x->heap, &x->n_heap, (uint64_t)s->rank << 40 | at);
 }
 
 static size_t merge_many(const struct bpe *b, struct word_scratch *x, size_t n)
@@ -171,14 +152,10 @@ static size_t merge_many(const struct bpe *b, struct word_scratch *x, size_t n)
         if (v[i].rank != BPE_NONE)
             x->heap[x->n_heap++] = (uint64_t)v[i].rank << 40 | i;
     }
-    for (size_t i = x->n_heap; i-- > 0;)
-        sink(x->heap, x->n_heap, i);
+    heap4_make(x->heap, x->n_heap);
     while (x->n_heap) {
-        const uint64_t top = x->heap[0];
+        const uint64_t top = heap4_pop(x->heap, &x->n_heap);
         const uint32_t i = (uint32_t)top, rank = (uint32_t)(top >> 40);
-        x->heap[0] = x->heap[--x->n_heap];
-        if (x->n_heap)
-            sink(x->heap, x->n_heap, 0);
         if (v[i].rank != rank)
             continue; /* merged or changed since */
         const uint32_t gone = v[i].next;
