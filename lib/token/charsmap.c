@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/le.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -18,46 +19,12 @@ struct charsmap {
     bool plain[128];
 };
 
-static int sextet(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 with padding; -1: not that. */
-static long decode(const char *s, size_t n, unsigned char *out)
-{
-    size_t k = 0, pad = 0;
-    if (n % 4)
-        return -1;
-    while (pad < 2 && pad < n && s[n - 1 - pad] == '=')
-        pad++;
-    for (size_t i = 0; i < n; i += 4) {
-        uint32_t v = 0;
-        for (size_t j = i; j < i + 4; j++) {
-            int x = j < n - pad ? sextet((unsigned char)s[j]) : 0;
-            if (x < 0)
-                return -1;
-            v = v << 6 | (uint32_t)x;
-        }
-        out[k++] = (unsigned char)(v >> 16);
-        out[k++] = (unsigned char)(v >> 8);
-        out[k++] = (unsigned char)v;
-    }
-    return (long)(k - pad);
-}
-
 struct charsmap *charsmap_new(const char *base64, size_t n, struct err *e)
 {
     struct charsmap *m = mem_new(1, sizeof *m, e);
     if (!m || !(m->bytes = mem_new(n / 4 * 3 + 16, 1, e)))
         goto fail;
-    long len = decode(base64, n, m->bytes);
+    long len = base64_decode(m->bytes, base64, n);
     size_t trie = len < 4 ? 0 : le32_get(m->bytes);
     if (len < 4 || trie < 4 || trie % 4 || trie > (size_t)len - 4) {
         err_set(e, "precompiled_charsmap: %s", len < 0 ? "not base64" : "damaged");
