@@ -6,65 +6,17 @@
 #include <string.h>
 
 #include "io/jtree.h"
+#include "token/general.h"
+#include "token/part_read.h"
 #include "token/token_int.h"
-
-/* The value as a tree; *o is NULL where the file has none or null. */
-static int load_part(const struct tokenizer *t, struct value v, const char *name, json_t **o,
-                     struct err *e)
-{
-    *o = NULL;
-    if (v.n == 0)
-        return 0;
-    *o = jtree_parse(t->json + v.at, v.n, name, e);
-    if (!*o)
-        return -1;
-    if (json_is_null(*o)) {
-        json_decref(*o);
-        *o = NULL;
-    } else if (!json_is_object(*o)) {
-        json_decref(*o);
-        return err_set(e, "%s is not an object", name);
-    }
-    return 0;
-}
-
-static const char *type_of(const json_t *o)
-{
-    const char *s = json_string_value(json_object_get(o, "type"));
-    return s ? s : "(none)";
-}
-
-static bool is(const json_t *o, const char *type)
-{
-    return strcmp(type_of(o), type) == 0;
-}
-
-static int not_supported(const char *part, const json_t *o, struct err *e)
-{
-    return err_set(e, "%s of type %.60s is not supported", part, type_of(o));
-}
-
-/* fn for each member of the Sequence's list, or for o itself. */
-static int each(struct tokenizer *t, const json_t *o, const char *part, const char *list,
-                int (*fn)(struct tokenizer *t, const json_t *o, struct err *e), struct err *e)
-{
-    if (!is(o, "Sequence"))
-        return fn(t, o, e);
-    const json_t *v = json_object_get(o, list);
-    if (!json_is_array(v))
-        return err_set(e, "%s: a Sequence without '%s'", part, list);
-    for (size_t i = 0; i < json_array_size(v); i++)
-        if (each(t, json_array_get(v, i), part, list, fn, e) < 0)
-            return -1;
-    return 0;
-}
 
 /* ---- normalizer */
 
-static int one_normalizer(struct tokenizer *t, const json_t *o, struct err *e)
+static int one_normalizer(void *user, const json_t *o, struct err *e)
 {
-    if (!is(o, "NFC"))
-        return not_supported("normalizer", o, e);
+    struct tokenizer *t = user;
+    if (!part_is(o, "NFC"))
+        return part_unsupported("normalizer", o, e);
     t->nfc = true;
     return 0;
 }
@@ -72,9 +24,9 @@ static int one_normalizer(struct tokenizer *t, const json_t *o, struct err *e)
 int read_normalizer(struct tokenizer *t, struct err *e)
 {
     json_t *o;
-    if (load_part(t, t->normalizer, "normalizer", &o, e) < 0)
+    if (part_load(t, t->normalizer, "normalizer", &o, e) < 0)
         return -1;
-    int rc = o ? each(t, o, "normalizer", "normalizers", one_normalizer, e) : 0;
+    int rc = o ? part_each("normalizer", o, "normalizers", one_normalizer, t, e) : 0;
     json_decref(o);
     return rc;
 }
@@ -147,15 +99,15 @@ static int add_digits(struct tokenizer *t, const json_t *o, struct pre_state *s,
 static int add_pre(struct tokenizer *t, const json_t *o, struct pre_state *s, struct err *e)
 {
     if (s->byte_level)
-        return err_set(e, "pre_tokenizer: %.60s behind ByteLevel is not supported", type_of(o));
-    if (is(o, "ByteLevel"))
+        return err_set(e, "pre_tokenizer: %.60s behind ByteLevel is not supported", part_type(o));
+    if (part_is(o, "ByteLevel"))
         return add_byte_level(t, o, s, e);
-    if (is(o, "Split"))
+    if (part_is(o, "Split"))
         return add_split(t, o, s, e);
-    if (is(o, "Digits"))
+    if (part_is(o, "Digits"))
         return add_digits(t, o, s, e);
-    if (!is(o, "Sequence"))
-        return not_supported("pre_tokenizer", o, e);
+    if (!part_is(o, "Sequence"))
+        return part_unsupported("pre_tokenizer", o, e);
     const json_t *v = json_object_get(o, "pretokenizers");
     if (!json_is_array(v))
         return err_set(e, "pre_tokenizer: a Sequence without 'pretokenizers'");
@@ -169,7 +121,7 @@ int read_pre_tokenizer(struct tokenizer *t, struct err *e)
 {
     struct pre_state s = {0};
     json_t *o;
-    if (load_part(t, t->pre_tokenizer, "pre_tokenizer", &o, e) < 0)
+    if (part_load(t, t->pre_tokenizer, "pre_tokenizer", &o, e) < 0)
         return -1;
     int rc = -1;
     t->split = split_new(e);
@@ -187,18 +139,19 @@ end:
 
 /* ---- decoder */
 
-static int one_decoder(struct tokenizer *t, const json_t *o, struct err *e)
+static int one_decoder(void *user, const json_t *o, struct err *e)
 {
+    struct tokenizer *t = user;
     (void)t;
-    return is(o, "ByteLevel") ? 0 : not_supported("decoder", o, e);
+    return part_is(o, "ByteLevel") ? 0 : part_unsupported("decoder", o, e);
 }
 
 int read_decoder(struct tokenizer *t, struct err *e)
 {
     json_t *o;
-    if (load_part(t, t->decoder, "decoder", &o, e) < 0)
+    if (part_load(t, t->decoder, "decoder", &o, e) < 0)
         return -1;
-    int rc = o ? each(t, o, "decoder", "decoders", one_decoder, e) : 0;
+    int rc = o ? part_each("decoder", o, "decoders", one_decoder, t, e) : 0;
     json_decref(o);
     return rc;
 }
@@ -281,15 +234,16 @@ end:
     return rc;
 }
 
-static int one_processor(struct tokenizer *t, const json_t *o, struct err *e)
+static int one_processor(void *user, const json_t *o, struct err *e)
 {
+    struct tokenizer *t = user;
     int64_t cls = -1, sep = -1;
-    if (is(o, "ByteLevel"))
+    if (part_is(o, "ByteLevel"))
         return 0;
-    if (is(o, "TemplateProcessing"))
+    if (part_is(o, "TemplateProcessing"))
         return one_template(t, o, e);
-    if (!is(o, "BertProcessing") && !is(o, "RobertaProcessing"))
-        return not_supported("post_processor", o, e);
+    if (!part_is(o, "BertProcessing") && !part_is(o, "RobertaProcessing"))
+        return part_unsupported("post_processor", o, e);
     if (pair_id(o, "cls", &cls, e) < 0 || pair_id(o, "sep", &sep, e) < 0 ||
         put_id(&t->before, &t->n_before, cls, true, e) < 0)
         return -1;
@@ -299,9 +253,9 @@ static int one_processor(struct tokenizer *t, const json_t *o, struct err *e)
 int read_post_processor(struct tokenizer *t, struct err *e)
 {
     json_t *o;
-    if (load_part(t, t->post_processor, "post_processor", &o, e) < 0)
+    if (part_load(t, t->post_processor, "post_processor", &o, e) < 0)
         return -1;
-    int rc = o ? each(t, o, "post_processor", "processors", one_processor, e) : 0;
+    int rc = o ? part_each("post_processor", o, "processors", one_processor, t, e) : 0;
     json_decref(o);
     return rc;
 }
