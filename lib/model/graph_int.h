@@ -129,6 +129,14 @@ struct step {
     enum step_kind kind;
 };
 
+/* The node's own masks; nothing where it has no rule. */
+static inline void node_keeps(const struct node *n, unsigned *in, unsigned *out)
+{
+    *in = *out = 0;
+    if (n->ops->keeps)
+        n->ops->keeps(n, in, out);
+}
+
 enum param_init { INIT_NORMAL, INIT_RESIDUAL, INIT_ONE, INIT_ZERO };
 
 struct graph_opt {

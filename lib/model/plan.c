@@ -16,6 +16,12 @@ struct needs {
     size_t n;
 };
 
+/* NULL: there is no such value. */
+static struct storage *storage_of(const struct graph *g, int value)
+{
+    return value < 0 ? NULL : &g->storages[g->values[value].storage];
+}
+
 /* ---- what runs backward */
 
 static bool overlap(const struct value *a, const struct value *b)
@@ -29,7 +35,7 @@ static void mark_wanted(struct graph *g, const struct pass *p)
     for (int i = 0; i < g->n_nodes; i++) {
         struct node *n = &g->nodes[i];
         for (int k = 0; k < n->n_in; k++) {
-            n->in_grad[k] = n->in[k] >= 0 && g->storages[g->values[n->in[k]].storage].grad;
+            n->in_grad[k] = n->in[k] >= 0 && storage_of(g, n->in[k])->grad;
             n->backward |= n->in_grad[k];
         }
         for (int k = 0; k < n->n_param; k++) {
@@ -39,7 +45,7 @@ static void mark_wanted(struct graph *g, const struct pass *p)
         if (i == 0 && p->opt->embed_grad)
             n->backward = true;
         if (n->backward && n->n_out > 0)
-            g->storages[g->values[n->out[0]].storage].grad = true;
+            storage_of(g, n->out[0])->grad = true;
     }
 }
 
@@ -103,18 +109,11 @@ static void mark_layers(struct graph *g)
         const struct node *n = &g->nodes[i];
         for (int k = 0; k < n->n_in + n->n_out; k++) {
             int value = k < n->n_in ? n->in[k] : n->out[k - n->n_in];
-            struct storage *s = value < 0 ? NULL : &g->storages[g->values[value].storage];
+            struct storage *s = storage_of(g, value);
             if (s)
                 s->layer = s->layer == -2 || s->layer == n->layer ? n->layer : -1;
         }
     }
-}
-
-static void keep_masks(const struct node *n, unsigned *in, unsigned *out)
-{
-    *in = *out = 0;
-    if (n->ops->keeps)
-        n->ops->keeps(n, in, out);
 }
 
 /* The nodes whose outputs need not be kept, for they are remade where backward reads them. */
@@ -125,7 +124,7 @@ static void mark_makers(struct graph *g, const struct exec_opt *o)
     for (int i = 0; i < g->n_nodes; i++) {
         const struct node *n = &g->nodes[i];
         for (int k = 0; k < n->n_out; k++) {
-            struct storage *s = n->out[k] < 0 ? NULL : &g->storages[g->values[n->out[k]].storage];
+            struct storage *s = storage_of(g, n->out[k]);
             bool first = s && s->maker == -2;
             if (s)
                 s->maker = first && k == 0 && n->remakes && !n->in_place ? i : -1;
@@ -140,14 +139,14 @@ static void want(struct graph *g, const int *value, int n, unsigned mask)
 {
     for (int k = 0; k < n; k++)
         if (value[k] >= 0 && mask >> k & 1)
-            g->storages[g->values[value[k]].storage].wanted = true;
+            storage_of(g, value[k])->wanted = true;
 }
 
 /* Whether n must run again for what others, or its own backward, read inside of the layer. */
 static bool runs_again(const struct graph *g, const struct node *n)
 {
     for (int k = 0; k < n->n_out; k++) {
-        const struct storage *s = n->out[k] < 0 ? NULL : &g->storages[g->values[n->out[k]].storage];
+        const struct storage *s = storage_of(g, n->out[k]);
         if (s && s->layer >= 0 && s->wanted)
             return true;
     }
@@ -161,7 +160,7 @@ static void add_again(struct graph *g, int from, int to)
 
     for (int i = to - 1; i >= from; i--) {
         unsigned in, out;
-        keep_masks(&g->nodes[i], &in, &out);
+        node_keeps(&g->nodes[i], &in, &out);
         if (g->nodes[i].backward) {
             want(g, g->nodes[i].in, g->nodes[i].n_in, in);
             want(g, g->nodes[i].out, g->nodes[i].n_out, out);
@@ -180,9 +179,9 @@ static void add_remakes(struct graph *g, const struct node *n)
 {
     unsigned in, out;
 
-    keep_masks(n, &in, &out);
+    node_keeps(n, &in, &out);
     for (int k = 0; k < n->n_in; k++) {
-        struct storage *s = n->in[k] < 0 ? NULL : &g->storages[g->values[n->in[k]].storage];
+        struct storage *s = storage_of(g, n->in[k]);
         if (!s || s->maker < 0 || s->wanted || !(in >> k & 1))
             continue;
         s->wanted = true;
@@ -224,7 +223,7 @@ static void use(struct span *s, int time)
 /* What is remade, or inside of a layer that is run again, has a second life in backward. */
 static void use_value(struct graph *g, const struct exec_opt *o, int value, int time)
 {
-    struct storage *s = value < 0 ? NULL : &g->storages[g->values[value].storage];
+    struct storage *s = storage_of(g, value);
 
     if (s) {
         bool twice = s->maker >= 0 || (o->recompute == RECOMPUTE_BLOCK && s->layer >= 0);
@@ -234,7 +233,7 @@ static void use_value(struct graph *g, const struct exec_opt *o, int value, int 
 
 static void use_grad(struct graph *g, int value, int time)
 {
-    struct storage *s = &g->storages[g->values[value].storage];
+    struct storage *s = storage_of(g, value);
 
     use(&g->storages[s->same_grad].grad_use, time);
 }
@@ -243,7 +242,7 @@ static void use_backward(struct graph *g, const struct exec_opt *o, const struct
 {
     unsigned keep_in, keep_out;
 
-    keep_masks(n, &keep_in, &keep_out);
+    node_keeps(n, &keep_in, &keep_out);
     for (int k = 0; k < n->n_in; k++) {
         if (keep_in >> k & 1)
             use_value(g, o, n->in[k], time);
@@ -262,10 +261,10 @@ static void use_remake(struct graph *g, const struct exec_opt *o, const struct n
 {
     unsigned in, out;
 
-    keep_masks(n, &in, &out);
+    node_keeps(n, &in, &out);
     use_value(g, o, n->out[0], time);
     for (int k = 0; k < n->n_in; k++)
-        if (in >> k & 1 && g->storages[g->values[n->in[k]].storage].maker < 0)
+        if (in >> k & 1 && storage_of(g, n->in[k])->maker < 0)
             use_value(g, o, n->in[k], time);
     for (int k = 0; k < n->n_out; k++)
         if (out >> k & 1)

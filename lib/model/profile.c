@@ -73,9 +73,7 @@ static double moved(const struct graph *g, const struct node *n, double n_tok, b
     if (!backward)
         return 4 * n_tok * (cols(g, n->in, n->n_in, in) + cols(g, n->out, n->n_out, out)) +
                param_bytes(g, n, n_tok, false);
-    in = out = 0;
-    if (n->ops->keeps)
-        n->ops->keeps(n, &in, &out);
+    node_keeps(n, &in, &out);
     double kept = cols(g, n->in, n->n_in, in) + cols(g, n->out, n->n_out, out);
     double grads = cols(g, n->out, 1, 1);
     for (int i = 0; i < n->n_in; i++)
