@@ -20,7 +20,7 @@ struct bench {
     const char *train, *prefill, *decode; /* lists, as given */
     int64_t n_threads;
     int dtype, gemm, recompute;
-    bool json, quiet;
+    bool json, profile, quiet;
 };
 
 static void print_row_json(const struct bench *b, const struct bench_row *r)
@@ -78,22 +78,23 @@ static void print_row(const struct bench *b, const struct bench_row *r)
 }
 
 /* "4x64,1x1024" where with_batch, else "128,512"; *at moves behind an item. */
-static int next_item(const char *name, const char **at, bool with_batch, struct bench_row *r,
-                     struct err *e)
+static int next_item(const char *name, const char *list, const char **at, bool with_batch,
+                     struct bench_row *r, struct err *e)
 {
-    char *end;
-    long n_seq = 1, n_ctx = strtol(*at, &end, 10);
+    char item[32] = "";
+    size_t n = strcspn(*at, ",");
+    int64_t n_seq = 1, n_ctx = 0;
 
-    if (with_batch && *end == 'x') {
-        n_seq = n_ctx;
-        n_ctx = strtol(end + 1, &end, 10);
-    } else if (with_batch) {
-        n_ctx = 0;
-    }
-    if (n_seq < 1 || n_ctx < 1 || n_seq > 1 << 20 || n_ctx > 1 << 24 || (*end && *end != ','))
-        return err_usage(e, "--%s %s: %s are expected, with commas between them", name, *at,
+    if (n < sizeof item)
+        memcpy(item, *at, n);
+    char *x = with_batch ? strchr(item, 'x') : item;
+    if (with_batch && x)
+        *x++ = '\0';
+    if (!x || (with_batch && num_int(item, 1, 1 << 20, &n_seq, NULL) < 0) ||
+        num_int(x, 1, 1 << 24, &n_ctx, NULL) < 0)
+        return err_usage(e, "--%s %s: %s are expected, with commas between them", name, list,
                          with_batch ? "batches such as 4x256" : "numbers of tokens");
-    *at = *end ? end + 1 : end;
+    *at += n + ((*at)[n] == ',');
     r->n_seq = (int)n_seq;
     r->n_ctx = (int)n_ctx;
     return 0;
@@ -103,18 +104,25 @@ static int next_item(const char *name, const char **at, bool with_batch, struct 
 static int run_list(const struct bench *b, enum bench_kind kind, const char *list, bool check_only,
                     struct err *e)
 {
-    while (*list) {
+    for (const char *at = list; *at;) {
         struct bench_row r = {.kind = kind};
-        if (next_item(bench_kind_words[kind], &list, kind == BENCH_TRAIN, &r, e) < 0)
+        if (next_item(bench_kind_words[kind], list, &at, kind == BENCH_TRAIN, &r, e) < 0)
             return -1;
         if (b->config.pos == POS_LEARNED && r.n_ctx > b->config.n_ctx)
             return err_usage(e, "--%s: %d is over the model's context of %d",
                              bench_kind_words[kind], r.n_ctx, b->config.n_ctx);
         if (check_only)
             continue;
-        if (bench_run(&r, &b->config, &b->o, &b->peaks, e) < 0)
+        struct buf profile = BUF_INIT;
+        int rc = bench_run(&r, &b->config, &b->o, &b->peaks, &profile, e);
+        if (rc == 0) {
+            print_row(b, &r);
+            if (profile.len > 0)
+                printf("\n%.*s\n", (int)profile.len, profile.s);
+        }
+        buf_release(&profile);
+        if (rc < 0)
             return -1;
-        print_row(b, &r);
     }
     return 0;
 }
@@ -134,14 +142,14 @@ static int run_peaks(struct bench *b, struct err *e)
     for (int t = GEMM_F32; t <= GEMM_BF16; t++) {
         struct bench_row r = {.kind = BENCH_PEAK};
         b->o.dtype = (enum gemm_dtype)t;
-        if (bench_run(&r, NULL, &b->o, NULL, e) < 0)
+        if (bench_run(&r, NULL, &b->o, NULL, NULL, e) < 0)
             return -1;
         print_row(b, &r);
         if (t == b->dtype)
             b->peaks.flops_per_s = r.flops_per_s;
     }
     struct bench_row r = {.kind = BENCH_PEAK, .read = true};
-    if (bench_run(&r, NULL, &b->o, NULL, e) < 0)
+    if (bench_run(&r, NULL, &b->o, NULL, NULL, e) < 0)
         return -1;
     print_row(b, &r);
     b->peaks.bytes_per_s = r.bytes_per_s;
@@ -157,8 +165,12 @@ static int bench(struct bench *b, const char *path, struct err *e)
     b->o = (struct exec_opt){.dtype = (enum gemm_dtype)b->dtype,
                              .gemm = (enum gemm_backend)b->gemm,
                              .recompute = (enum recompute)b->recompute,
+                             .profile = b->profile,
                              .n_threads = b->n_threads ? (int)b->n_threads : sys_n_cpu()};
-    if (cpu_isa(&isa, e) < 0 || model_load_config(path, &b->config, e) < 0)
+    if (b->profile && b->json)
+        return err_usage(e, "--profile prints a table: not with --json");
+    if (cpu_isa(&isa, e) < 0 || gemm_backend_check(b->o.gemm, b->o.dtype, e) < 0 ||
+        model_load_config(path, &b->config, e) < 0)
         return -1;
     if (!b->train && !b->prefill && !b->decode) {
         int n = b->config.n_ctx;
@@ -221,6 +233,10 @@ int model_bench(int argc, char **argv)
          .arg = "none|block",
          .choices = recompute_words,
          .help = "what training keeps: all, or each layer's input (default {})"},
+        {.kind = OPT_FLAG,
+         .name = "profile",
+         .dst = &b.profile,
+         .help = "show where the time of training steps goes"},
         OPT_JSON(&b.json),
         OPT_THREADS(&b.n_threads),
         OPT_QUIET(&b.quiet),

@@ -57,7 +57,7 @@ static int check_memory(const struct bench_row *r, const struct config *c, const
 }
 
 static int measure(struct bench_row *r, const struct config *c, const struct exec_opt *o,
-                   struct err *e)
+                   struct buf *profile, struct err *e)
 {
     struct speed s = {.profile = BUF_INIT};
     int n_tok, rc = 0;
@@ -87,45 +87,50 @@ static int measure(struct bench_row *r, const struct config *c, const struct exe
         r->step_s = s.step_s;
         r->first_s = s.first_s;
     }
-    buf_release(&s.profile);
+    *profile = s.profile;
     r->max_rss = sys_max_rss();
     return rc;
 }
 
 /* ---- the child */
 
-/* What it sends to its parent, whole. */
+/* What it sends to its parent, and behind it the profile. */
 struct answer {
     int rc;
     struct bench_row row;
     struct err err;
+    size_t profile_len;
 };
+
+static bool send_to(int fd, const void *what, size_t left)
+{
+    for (const char *p = what; left > 0;) {
+        ssize_t n = write(fd, p, left);
+        if (n < 0 && errno != EINTR)
+            return false;
+        p += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
 
 static _Noreturn void answer(int fd, const struct bench_row *r, const struct config *c,
                              const struct exec_opt *o)
 {
     struct answer a;
+    struct buf profile = BUF_INIT;
 
     memset(&a, 0, sizeof a); /* gaps are sent, too */
     a.row = *r;
-    a.rc = measure(&a.row, c, o, &a.err);
-    const char *p = (const char *)&a;
-    for (size_t left = sizeof a; left > 0;) {
-        ssize_t n = write(fd, p, left);
-        if (n < 0 && errno != EINTR)
-            break;
-        p += n > 0 ? n : 0;
-        left -= n > 0 ? (size_t)n : 0;
-    }
-    _exit(0);
+    a.rc = measure(&a.row, c, o, &profile, &a.err);
+    a.profile_len = profile.len;
+    bool sent = send_to(fd, &a, sizeof a) && send_to(fd, profile.s, profile.len);
+    _exit(!sent);
 }
 
-static bool listen_to(int fd, struct answer *a)
+static bool listen_to(int fd, void *what, size_t left)
 {
-    char *p = (char *)a;
-    size_t left = sizeof *a;
-
-    while (left > 0) {
+    for (char *p = what; left > 0;) {
         ssize_t n = read(fd, p, left);
         if (n < 0 && errno == EINTR)
             continue;
@@ -138,7 +143,7 @@ static bool listen_to(int fd, struct answer *a)
 }
 
 static int in_child(struct bench_row *r, const struct config *c, const struct exec_opt *o,
-                    struct err *e)
+                    struct buf *profile, struct err *e)
 {
     struct answer a;
     int fd[2], status = 0;
@@ -157,7 +162,13 @@ static int in_child(struct bench_row *r, const struct config *c, const struct ex
         answer(fd[1], r, c, o);
     }
     close(fd[1]);
-    bool whole = listen_to(fd[0], &a);
+    bool whole = listen_to(fd[0], &a, sizeof a);
+    int rc = whole ? a.rc : 0;
+    if (whole && a.profile_len > 0) {
+        rc = buf_reserve(profile, a.profile_len, e);
+        whole = rc < 0 || listen_to(fd[0], profile->s + profile->len, a.profile_len);
+        profile->len += rc == 0 && whole ? a.profile_len : 0;
+    }
     close(fd[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -168,13 +179,13 @@ static int in_child(struct bench_row *r, const struct config *c, const struct ex
     *r = a.row;
     if (a.rc < 0 && e)
         *e = a.err;
-    return a.rc;
+    return rc;
 }
 
 int bench_run(struct bench_row *r, const struct config *c, const struct exec_opt *o,
-              const struct bench_peaks *peaks, struct err *e)
+              const struct bench_peaks *peaks, struct buf *profile, struct err *e)
 {
-    if (in_child(r, c, o, e) < 0)
+    if (in_child(r, c, o, profile, e) < 0)
         return -1;
     if (r->kind == BENCH_DECODE)
         r->peak_share = r->bytes_per_s / peaks->bytes_per_s;

@@ -29,9 +29,10 @@ struct bench_peaks {
     double flops_per_s, bytes_per_s;
 };
 
-/* c is not used by a peak. o: dtype, gemm, n_threads. An error of the child is e's; memory that
- * would not suffice is refused beforehand. */
+/* c is not used by a peak. o: dtype, gemm, n_threads, recompute; profile, which counts for
+ * training: the table of its steps is added to *profile, which else may be NULL. An error of the
+ * child is e's; memory that would not suffice is refused beforehand. */
 int bench_run(struct bench_row *r, const struct config *c, const struct exec_opt *o,
-              const struct bench_peaks *peaks, struct err *e);
+              const struct bench_peaks *peaks, struct buf *profile, struct err *e);
 
 #endif

@@ -97,6 +97,8 @@ fi
 runs 'bench' model bench --train 2x16,1x8 --prefill 16 --decode 8 -j 2 char-nano
 is "$(printf '%s\n' "$out" | grep -cE '^(train (2x16|1x8)|prefill 1x16|decode 1x8) .* [0-9]+ %')" 4 \
     'a line for each'
+runs 'bench --profile' model bench --train 2x16 --prefill 16 --profile -j 1 char-nano
+is "$(printf '%s\n' "$out" | grep -cE '^step +[0-9.]+ +100.0 %')" 1 'one table, for the row of training'
 runs 'bench --json' model bench --json --train 2x16 --dtype bf16 -j 1 char-nano
 is "$(printf '%s\n' "$out" | cut -d, -f 1,2 | tr '\n' ' ')" \
     '{"kind":"peak","dtype":"f32" {"kind":"peak","dtype":"bf16" {"kind":"peak","dtype":null {"kind":"train","dtype":"bf16" ' \
@@ -120,6 +122,8 @@ fails 2 '--train 4,: batches such as 4x256 are expected' 'a batch without contex
     model bench --train 4, char-nano
 fails 2 '--decode 8x8: numbers of tokens are expected' 'a batch to decode' \
     model bench --decode 8x8 char-nano
+fails 2 'prefill 1,,2: numbers of tokens' 'a list with a gap' model bench --prefill 1,,2 char-nano
+fails 2 'not with --json' 'a table as JSON' model bench --profile --json char-nano
 fails 2 'is over the model.s context of 64' 'a long context' model bench --train 1x65 char-nano
 fails 1 'train 200000x64 takes .* of memory, and .* are to be had' 'a batch that does not fit' \
     model bench --train 200000x64 llama-110m
