@@ -7,8 +7,9 @@
 #include "base/compiler.h"
 #include "base/team.h"
 
-/* Turns of the waiting loop before a thread sleeps: a few tens of microseconds. */
-#define SPIN 2000
+/* Turns of the waiting loop before a thread sleeps: under a millisecond, and longer than the last
+ * tile of a product takes, for to be woken costs more than to wait for that. */
+#define SPIN 20000
 
 /* The counters that every thread writes have cache lines of their own. */
 struct team {
