@@ -188,13 +188,16 @@ static struct doc doc_of(const struct batch *b, size_t i, uint64_t number)
     return doc;
 }
 
-/* Keeps the repaired bytes of a record: scratch is overwritten by the next one. */
+/* Keeps the repaired bytes of a record, 64 readable bytes behind them: scratch is overwritten by
+ * the next one. */
 static int keep_fixed(struct batch *b, struct item *it, const struct doc *parsed, struct err *e)
 {
     it->at = b->fixed.len;
     it->len = parsed->raw ? parsed->raw_len : parsed->len;
     it->replaced = true;
-    return buf_add(&b->fixed, parsed->raw ? parsed->raw : parsed->text, it->len, e);
+    if (buf_add(&b->fixed, parsed->raw ? parsed->raw : parsed->text, it->len, e) < 0)
+        return -1;
+    return buf_reserve(&b->fixed, 64, e);
 }
 
 /* Parses one record and works on it. */
