@@ -395,6 +395,16 @@ static bool skips_ascii(enum normalizer_kind k)
            k == NORM_BERT_MARKS;
 }
 
+static void drop_scans(struct normalizer_run *r)
+{
+    for (size_t i = 0; i < r->n_scans; i++)
+        pattern_scan_free(r->scan[i]);
+    free(r->scan);
+    r->scan = NULL;
+    r->n_scans = 0;
+}
+
+/* All of them, or none: the run may be used again after a failure. */
 static int make_scans(const struct normalizer *z, struct normalizer_run *r, struct err *e)
 {
     if (r->scan)
@@ -404,8 +414,10 @@ static int make_scans(const struct normalizer *z, struct normalizer_run *r, stru
         return -1;
     r->n_scans = z->n;
     for (size_t i = 0; i < z->n; i++)
-        if (z->v[i].pattern && !(r->scan[i] = pattern_scan_new(z->v[i].pattern, e)))
+        if (z->v[i].pattern && !(r->scan[i] = pattern_scan_new(z->v[i].pattern, e))) {
+            drop_scans(r);
             return -1;
+        }
     return 0;
 }
 
@@ -437,9 +449,7 @@ const struct text *normalizer_apply(const struct normalizer *z, struct normalize
 
 void normalizer_run_release(struct normalizer_run *r)
 {
-    for (size_t i = 0; i < r->n_scans; i++)
-        pattern_scan_free(r->scan[i]);
-    free(r->scan);
+    drop_scans(r);
     text_release(&r->a);
     text_release(&r->b);
     norm_scratch_release(&r->form);

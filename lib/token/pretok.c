@@ -342,6 +342,18 @@ static int rewrite(struct cut_work *w, struct pretok_run *r)
 
 /* ---- the whole */
 
+static void drop_tools(struct pretok_run *r)
+{
+    for (size_t i = 0; i < r->n_tools; i++) {
+        cutter_free(r->tool[i].cutter);
+        pattern_scan_free(r->tool[i].scan);
+    }
+    free(r->tool);
+    r->tool = NULL;
+    r->n_tools = 0;
+}
+
+/* All of them, or none: the run may be used again after a failure. */
 static int make_tools(const struct pretok *p, struct pretok_run *r, struct err *e)
 {
     if (r->tool)
@@ -352,8 +364,10 @@ static int make_tools(const struct pretok *p, struct pretok_run *r, struct err *
     r->n_tools = p->n;
     for (size_t i = 0; i < p->n; i++)
         if ((p->v[i].split && !(r->tool[i].cutter = cutter_new(p->v[i].split, e))) ||
-            (p->v[i].pattern && !(r->tool[i].scan = pattern_scan_new(p->v[i].pattern, e))))
+            (p->v[i].pattern && !(r->tool[i].scan = pattern_scan_new(p->v[i].pattern, e)))) {
+            drop_tools(r);
             return -1;
+        }
     return 0;
 }
 
@@ -383,11 +397,7 @@ int pretok_apply(const struct pretok *p, struct pretok_run *r, const struct text
 
 void pretok_run_release(struct pretok_run *r)
 {
-    for (size_t i = 0; i < r->n_tools; i++) {
-        cutter_free(r->tool[i].cutter);
-        pattern_scan_free(r->tool[i].scan);
-    }
-    free(r->tool);
+    drop_tools(r);
     free(r->now.v);
     free(r->next.v);
     text_release(&r->a);
