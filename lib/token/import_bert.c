@@ -39,7 +39,20 @@ static int read_lines(struct import_vocab *v, const char *p, size_t n, struct er
     return 0;
 }
 
-/* The id of a token, the last one of this content; -1: none. */
+/* The five that BERT knows. */
+enum { N_SPECIAL = 5, NOT_SPECIAL = N_SPECIAL };
+static const char *const special[N_SPECIAL] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+
+static int special_of(const struct import_token *t)
+{
+    int k = 0;
+    while (k < N_SPECIAL &&
+           !(t->len == strlen(special[k]) && memcmp(t->s, special[k], t->len) == 0))
+        k++;
+    return k;
+}
+
+/* The id of a token, the last one of this content, as for other programs; -1: none. */
 static int64_t find(const struct import_vocab *v, const char *s)
 {
     size_t len = strlen(s);
@@ -49,15 +62,19 @@ static int64_t find(const struct import_vocab *v, const char *s)
     return -1;
 }
 
-/* The five that BERT knows, of equal ones the last, and what is said to be one. */
-static bool is_special(const struct import_vocab *v, size_t id)
+/* The five, of equal ones the last, and what is said to be special. */
+static int put_specials(const struct import_vocab *v, struct buf *json, struct err *e)
 {
-    static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-    const struct import_token *t = &v->v[id];
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-        if (t->len == strlen(special[i]) && memcmp(t->s, special[i], t->len) == 0)
-            return find(v, special[i]) == (int64_t)id;
-    return t->type == TOKEN_ADDED;
+    int64_t last[N_SPECIAL];
+    for (int k = 0; k < N_SPECIAL; k++)
+        last[k] = find(v, special[k]);
+    for (size_t i = 0; i < v->n; i++) {
+        int k = special_of(&v->v[i]);
+        if ((k == NOT_SPECIAL ? v->v[i].type == TOKEN_ADDED : last[k] == (int64_t)i) &&
+            import_put_added(json, i, &v->v[i], true, false, e) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int import_wordpiece_document(const struct import_vocab *v, bool lowercase, int64_t unk,
@@ -65,12 +82,8 @@ int import_wordpiece_document(const struct import_vocab *v, bool lowercase, int6
 {
     if (unk < 0)
         return err_set(e, "there is no token [UNK]");
-    if (buf_puts(json, IMPORT_HEAD, e) < 0)
-        return -1;
-    for (size_t i = 0; i < v->n; i++)
-        if (is_special(v, i) && import_put_added(json, i, &v->v[i], true, false, e) < 0)
-            return -1;
-    if (buf_printf(json, e,
+    if (buf_puts(json, IMPORT_HEAD, e) < 0 || put_specials(v, json, e) < 0 ||
+        buf_printf(json, e,
                    "],\n\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
                    "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":%s},\n"
                    "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\n\"post_processor\":",

@@ -207,6 +207,34 @@ static int read_scores(struct reader *r, struct gguf_vocab *g)
     return OK;
 }
 
+static bool is_whole(uint32_t type)
+{
+    return type <= GGUF_I32 || type == GGUF_BOOL || type == GGUF_U64 || type == GGUF_I64;
+}
+
+/* A whole number or a truth value; one over INT64_MAX becomes that. */
+static int64_t whole_at(const unsigned char *p, uint32_t type)
+{
+    switch (type) {
+    case GGUF_I8:
+        return (int8_t)*p;
+    case GGUF_U16:
+        return le16_get(p);
+    case GGUF_I16:
+        return (int16_t)le16_get(p);
+    case GGUF_U32:
+        return le32_get(p);
+    case GGUF_I32:
+        return (int32_t)le32_get(p);
+    case GGUF_I64:
+        return (int64_t)le64_get(p);
+    case GGUF_U64:
+        return le64_get(p) > INT64_MAX ? INT64_MAX : (int64_t)le64_get(p);
+    default:
+        return *p;
+    }
+}
+
 static int read_types(struct reader *r, struct gguf_vocab *g)
 {
     uint32_t type;
@@ -214,16 +242,16 @@ static int read_types(struct reader *r, struct gguf_vocab *g)
     int rc = read_array(r, &type, &n);
     if (rc)
         return rc;
-    if (type != GGUF_I32 && type != GGUF_U32)
+    if (!is_whole(type))
         return wrong_type(r, "token_type");
-    if (need(r, n * 4))
+    if (need(r, n * size_of[type]))
         return MORE;
     if ((rc = room_for(r, g, n)))
         return rc;
-    for (size_t i = 0; i < n; i++, r->at += 4) {
-        uint32_t x = le32_get(r->p + r->at);
-        if (x > TOKEN_BYTE)
-            return err_set(r->e, "at byte %zu: a token of type %" PRIu32, r->at, x);
+    for (size_t i = 0; i < n; i++, r->at += size_of[type]) {
+        int64_t x = whole_at(r->p + r->at, type);
+        if (x < 0 || x > TOKEN_BYTE)
+            return err_set(r->e, "at byte %zu: a token of type %" PRId64, r->at, x);
         g->vocab.v[i].type = x ? (uint8_t)x : TOKEN_NORMAL;
     }
     return OK;
@@ -248,16 +276,11 @@ static int read_merges(struct reader *r, struct gguf_vocab *g)
 /* A number or a truth value. */
 static int read_number(struct reader *r, uint32_t type, const char *name, int64_t *v)
 {
-    if (type == GGUF_ARRAY || type == GGUF_STRING || type == GGUF_F32 || type == GGUF_F64)
+    if (!is_whole(type))
         return wrong_type(r, name);
     if (need(r, size_of[type]))
         return MORE;
-    const unsigned char *p = r->p + r->at;
-    uint64_t x = size_of[type] == 8   ? le64_get(p)
-                 : size_of[type] == 4 ? le32_get(p)
-                 : size_of[type] == 2 ? le16_get(p)
-                                      : *p;
-    *v = type == GGUF_I32 ? (int32_t)x : x > INT64_MAX ? INT64_MAX : (int64_t)x;
+    *v = whole_at(r->p + r->at, type);
     r->at += size_of[type];
     return OK;
 }

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "token/import_gguf_int.h"
 
 #define SPACE "\xe2\x96\x81" /* U+2581 */
 enum { SPACE_LEN = 3 };
+enum { MAX_SHOWN = 40 }; /* bytes of a name in a message */
 
 static bool is(const char *s, size_t n, const char *word)
 {
@@ -46,10 +48,12 @@ static int put_merge(void *user, const char *s, size_t n, uint64_t i, struct err
     struct buf *json = user;
     /* a space after the first byte: a token may be a space only in files that do not spell bytes */
     const char *space = n > 1 ? memchr(s + 1, ' ', n - 1) : NULL;
-    const struct import_token t = {.s = s, .len = (uint32_t)n};
     if (n >> 20 || !space || space == s + n - 1)
         return err_set(e, "the merge %" PRIu64 " is not two tokens with a space between them", i);
-    if (import_check_token(&t, (size_t)i, e) < 0 || buf_puts(json, i ? ",\n[" : "[", e) < 0 ||
+    size_t good = utf8_valid(s, n);
+    if (good != n)
+        return err_set(e, "the merge %" PRIu64 ": invalid UTF-8 at its byte %zu", i, good);
+    if (buf_puts(json, i ? ",\n[" : "[", e) < 0 ||
         buf_json_string(json, s, (size_t)(space - s), e) < 0 || buf_putc(json, ',', e) < 0 ||
         buf_json_string(json, space + 1, (size_t)(s + n - space) - 1, e) < 0)
         return -1;
@@ -74,8 +78,9 @@ static int put_gpt2(struct gguf_vocab *g, const char *p, struct buf *json, struc
     size_t len = g->pre ? g->pre_len : strlen(name);
     const struct gguf_split *split = gguf_split_of(name, len);
     if (!split)
-        return err_set(e, "the splitting '%.*s' (tokenizer.ggml.pre) is not supported", (int)len,
-                       name);
+        return err_set(e, "the splitting '%.*s'%s (tokenizer.ggml.pre) is not supported",
+                       (int)(len < MAX_SHOWN ? len : MAX_SHOWN), name,
+                       len > MAX_SHOWN ? "..." : "");
     if (buf_puts(json, IMPORT_HEAD, e) < 0 || put_added(&g->vocab, json, e) < 0 ||
         buf_printf(json, e, "],\n\"normalizer\":%s,\n\"pre_tokenizer\":",
                    split->nfc ? "{\"type\":\"NFC\"}" : "null") < 0 ||
@@ -175,5 +180,5 @@ int gguf_document(struct gguf_vocab *g, const char *p, struct buf *json, struct 
     if (is(g->model, g->model_len, "bert"))
         return put_bert(g, json, e);
     return err_set(e, "a vocabulary of the kind '%.*s' is not supported",
-                   (int)(g->model_len < 40 ? g->model_len : 40), g->model);
+                   (int)(g->model_len < MAX_SHOWN ? g->model_len : MAX_SHOWN), g->model);
 }

@@ -61,28 +61,61 @@ static int read_line(struct ranks *r, const char *s, size_t n, char **to)
     return 0;
 }
 
+/* The next line without its end; false: there is none. */
+static bool next_line(struct ranks *r, const char **s, size_t *n)
+{
+    if (r->at >= r->n)
+        return false;
+    *s = r->p + r->at;
+    const char *end = memchr(*s, '\n', r->n - r->at);
+    *n = end ? (size_t)(end - *s) : r->n - r->at;
+    r->at += *n + 1;
+    r->line++;
+    if (*n && (*s)[*n - 1] == '\r')
+        --*n;
+    return true;
+}
+
+/* The line of the k-th token. */
+static size_t line_of(struct ranks *r, size_t k)
+{
+    const char *s;
+    size_t n;
+    r->at = r->line = 0;
+    while (next_line(r, &s, &n) && (n == 0 || k--))
+        ;
+    return r->line;
+}
+
+/* Each token and each rank once. */
+static int check_twice(struct ranks *r)
+{
+    const struct vocab *v = &r->vocab;
+    for (size_t i = 0; i < v->n; i++) {
+        const struct token *t = &v->v[i], *last = vocab_token(v, t->id);
+        if (last == t)
+            continue;
+        size_t place = (size_t)vocab_place(v, t->s, t->len);
+        bool token = place != i;
+        size_t again = line_of(r, token ? place : (size_t)(last - v->v));
+        return err_set(r->e, "line %zu: the %s is there twice, first in line %zu", again,
+                       token ? "token" : "rank", line_of(r, i));
+    }
+    return 0;
+}
+
 static int read_all(struct ranks *r)
 {
+    const char *s;
+    size_t n;
     r->bytes = mem_new(r->n / 4 * 3 + 64, 1, r->e);
     if (!r->bytes)
         return -1;
-    for (char *to = r->bytes; r->at < r->n;) {
-        const char *s = r->p + r->at, *end = memchr(s, '\n', r->n - r->at);
-        size_t n = end ? (size_t)(end - s) : r->n - r->at;
-        r->at += n + 1;
-        r->line++;
-        if (n && s[n - 1] == '\r')
-            n--;
+    for (char *to = r->bytes; next_line(r, &s, &n);)
         if (n && read_line(r, s, n, &to) < 0)
             return -1;
-    }
-    if (vocab_index(&r->vocab, r->e) < 0)
+    if (vocab_index(&r->vocab, r->e) < 0 || check_twice(r) < 0)
         return -1;
-    for (size_t i = 0; i < r->vocab.n; i++) {
-        const struct token *t = &r->vocab.v[i];
-        if (vocab_token(&r->vocab, t->id) != t)
-            return err_set(r->e, "the rank %" PRIu32 ", or its token, is there twice", t->id);
-    }
     for (int c = 0; c < 256; c++) {
         char byte[16] = {(char)c};
         if (vocab_id(&r->vocab, byte, 1) < 0)
