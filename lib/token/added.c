@@ -181,7 +181,9 @@ bool added_next(const struct added *a, const struct finder *f, const char *s, si
         m->token = t;
         /* spaces that the last match took stay with it, so that nothing may be left */
         m->from = !t->lstrip ? from : from > done ? spaces_before(s, from, done) : done;
-        m->to = t->rstrip ? spaces_after(s, from + len, n) : from + len;
+        m->to = from + len;
+        if (t->rstrip) /* what an earlier match took behind it is spaces */
+            m->to = spaces_after(s, m->to < done ? done : m->to, n);
         if (m->from >= m->to)
             continue;
         return true;

@@ -29,6 +29,8 @@ struct general_run {
     const char *doc;
     size_t doc_len;
     int flags;
+    const struct text_span *literal; /* those that may touch the sections to come */
+    size_t n_literal;
     struct ids *out;
     struct offsets *off; /* NULL: not asked for */
     struct edge {        /* of each token's string: how many spaces it begins and ends with */
@@ -241,10 +243,24 @@ static int encode_text(struct general_run *x, const struct text *t, size_t from,
 
 /* ---- added tokens */
 
-/* The literal spans of the document, where they stand in a tracked text. */
-static int map_spans(struct general_run *x, const struct text *t, const struct text_span *v,
-                     size_t n, size_t *n_out)
+/* How many of the literal spans touch the document's bytes [from, to); those before are done with,
+ * since sections come in order. */
+static size_t literal_in(struct general_run *x, size_t from, size_t to)
 {
+    size_t n = 0;
+    while (x->n_literal && x->literal->to <= from) {
+        x->literal++;
+        x->n_literal--;
+    }
+    while (n < x->n_literal && x->literal[n].from < to)
+        n++;
+    return n;
+}
+
+/* The literal spans of the section, where they stand in a tracked text. */
+static int map_spans(struct general_run *x, const struct text *t, size_t n, size_t *n_out)
+{
+    const struct text_span *v = x->literal;
     size_t p = 0;
     *n_out = 0;
     if (mem_grow(&x->spans, &x->cap_spans, n, sizeof *x->spans, x->e) < 0)
@@ -262,10 +278,10 @@ static int map_spans(struct general_run *x, const struct text *t, const struct t
 }
 
 /* What lies between raw added tokens: the document's bytes [from, to). */
-static int encode_section(struct general_run *x, size_t from, size_t to,
-                          const struct text_span *literal, size_t n_literal)
+static int encode_section(struct general_run *x, size_t from, size_t to)
 {
     const struct added *added = &x->g->t->added;
+    const size_t n_literal = literal_in(x, from, to);
     struct added_match m;
     size_t done = 0, at = 0, gap = 0, n_spans = 0;
     struct text view = {.s = (char *)x->doc + from, .n = to - from};
@@ -280,7 +296,7 @@ static int encode_section(struct general_run *x, size_t from, size_t to,
         return err_set(x->e, "a text of 4 GiB and more between added tokens");
     }
     t = normalizer_apply(&x->g->normalizer, &x->norm, t, x->e);
-    if (!t || (n_literal && map_spans(x, t, literal, n_literal, &n_spans) < 0))
+    if (!t || (n_literal && map_spans(x, t, n_literal, &n_spans) < 0))
         return -1;
     while (!(x->flags & ENCODE_LITERAL) &&
            added_next_outside(added, &added->normalized, t->s, t->n, x->spans, n_spans, &gap, &at,
@@ -375,6 +391,8 @@ int general_encode(struct general_run *x, const char *text, size_t n, int flags,
     x->doc = text;
     x->doc_len = n;
     x->flags = flags;
+    x->literal = literal;
+    x->n_literal = n_literal;
     x->out = out;
     x->off = off;
     x->e = e;
@@ -382,12 +400,12 @@ int general_encode(struct general_run *x, const char *text, size_t n, int flags,
         off->n = 0;
     while (!(flags & ENCODE_LITERAL) && added_next_outside(added, &added->raw, text, n, literal,
                                                            n_literal, &gap, &at, done, &m)) {
-        if ((done < m.from && encode_section(x, done, m.from, literal, n_literal) < 0) ||
+        if ((done < m.from && encode_section(x, done, m.from) < 0) ||
             add_token(x, m.token->id, m.from, m.to, text + m.from, m.to - m.from) < 0)
             return -1;
         done = m.to;
     }
-    if (done < n && encode_section(x, done, n, literal, n_literal) < 0)
+    if (done < n && encode_section(x, done, n) < 0)
         return -1;
     return off ? finish_offsets(x) : 0;
 }
