@@ -133,7 +133,7 @@ static void pack(const struct gemm_weight *g, int64_t job)
 {
     if (g->backend == GEMM_OWN) {
         if (g->w)
-            gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, job);
+            gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, g->with_dgrad, job);
         else
             gemm_own_pack_from(g->copy, &g->source, g->n, g->k, g->dtype, job);
         return;

@@ -117,21 +117,24 @@ size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad)
     return b_floats(kn, n, k) + (with_dgrad && keeps_both(kn) ? b_floats(kn, k, n) : 0);
 }
 
+/* A job takes a panel's rows; of two layouts, PACK_ROWS, so that memory is read once. */
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad)
 {
     const struct own_kernels *kn = kernels(t);
-    return parts(n, kn->nr) + (with_dgrad && keeps_both(kn) ? parts(n, PACK_ROWS) : 0);
+    return parts(n, with_dgrad && keeps_both(kn) ? PACK_ROWS : kn->nr);
 }
 
-void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, int64_t job)
+void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,
+                   int64_t job)
 {
     const struct own_kernels *kn = kernels(t);
-    int j = (int)job, panels = parts(n, kn->nr), first = j * kn->nr;
-    if (j < panels)
-        kn->pack_b_along(to + times(first, words(kn, k)), least(n - first, kn->nr),
-                         w + times(first, k), (size_t)k, k);
-    else
-        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, (j - panels) * PACK_ROWS);
+    bool both = with_dgrad && keeps_both(kn);
+    int step = both ? PACK_ROWS : kn->nr, first = (int)job * step, end = least(n, first + step);
+    for (int j = first; j < end; j += kn->nr)
+        kn->pack_b_along(to + times(j, words(kn, k)), least(n - j, kn->nr), w + times(j, k),
+                         (size_t)k, k);
+    if (both)
+        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, first);
 }
 
 /* The rows of a panel, a stretch of them at a time. */

@@ -62,7 +62,8 @@ bool gemm_own_keeps_both(enum gemm_dtype t);
 size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad);
 /* Packing in jobs that any thread may do. */
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad);
-void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, int64_t job);
+void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,
+                   int64_t job);
 void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
                         int64_t job);
 
