@@ -21,6 +21,9 @@ struct gemm_weight {
 
 /* Floats that a thread rounds or copies at a time. */
 #define STRETCH 65536
+/* Elements of weights that are packed past the caches: more than a cache keeps until they are used.
+ */
+#define FAR (8 << 20)
 
 static size_t times(int a, int b)
 {
@@ -129,13 +132,13 @@ static int64_t pack_jobs(const struct gemm_weight *g)
     return g->copy ? (int64_t)((times(g->n, g->k) + STRETCH - 1) / STRETCH) : 0;
 }
 
-static void pack(const struct gemm_weight *g, int64_t job)
+static void pack(const struct gemm_weight *g, bool far, int64_t job)
 {
     if (g->backend == GEMM_OWN) {
         if (g->w)
-            gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, g->with_dgrad, job);
+            gemm_own_pack(g->copy, g->w, g->n, g->k, g->dtype, g->with_dgrad, far, job);
         else
-            gemm_own_pack_from(g->copy, &g->source, g->n, g->k, g->dtype, job);
+            gemm_own_pack_from(g->copy, &g->source, g->n, g->k, g->dtype, far, job);
         return;
     }
     size_t all = times(g->n, g->k), from = (size_t)job * STRETCH;
@@ -145,15 +148,18 @@ static void pack(const struct gemm_weight *g, int64_t job)
 void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights)
 {
     int64_t n = 0;
-    for (int i = 0; i < n_weights; i++)
+    size_t n_elem = 0;
+    for (int i = 0; i < n_weights; i++) {
         n += pack_jobs(g[i]);
+        n_elem += times(g[i]->n, g[i]->k);
+    }
     int at = 0;
     int64_t before = 0; /* jobs of the weights before g[at]; tiles come in ascending order */
     TEAM_FOR(wk, i, n)
     {
         for (int64_t own; i >= before + (own = pack_jobs(g[at])); at++)
             before += own;
-        pack(g[at], i - before);
+        pack(g[at], n_elem >= FAR, i - before);
     }
     team_barrier(wk);
 }

@@ -97,13 +97,15 @@ static size_t b_floats(const struct own_kernels *kn, int n, int k)
 
 /* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of b. */
 static void pack_strip(const struct own_kernels *kn, float *to, const float *x, size_t ldx, int n,
-                       int k, int row)
+                       int k, int row, bool far)
 {
+    void (*pack)(float *, int, const float *, size_t, int) =
+        far ? kn->pack_w_across : kn->pack_b_across;
     size_t panel = times(words(kn, k), kn->nr);
     to += times(row / kn->per_word, kn->nr);
     x += (size_t)row * ldx;
     for (int j = 0; j < n; j += kn->nr, to += panel)
-        kn->pack_b_across(to, least(n - j, kn->nr), x + j, ldx, least(k - row, PACK_ROWS));
+        pack(to, least(n - j, kn->nr), x + j, ldx, least(k - row, PACK_ROWS));
 }
 
 bool gemm_own_keeps_both(enum gemm_dtype t)
@@ -125,21 +127,21 @@ int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad)
 }
 
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,
-                   int64_t job)
+                   bool far, int64_t job)
 {
     const struct own_kernels *kn = kernels(t);
     bool both = with_dgrad && keeps_both(kn);
     int step = both ? PACK_ROWS : kn->nr, first = (int)job * step, end = least(n, first + step);
     for (int j = first; j < end; j += kn->nr)
-        kn->pack_b_along(to + times(j, words(kn, k)), least(n - j, kn->nr), w + times(j, k),
-                         (size_t)k, k);
+        (far ? kn->pack_w_along : kn->pack_b_along)(
+            to + times(j, words(kn, k)), least(n - j, kn->nr), w + times(j, k), (size_t)k, k);
     if (both)
-        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, first);
+        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, first, far);
 }
 
 /* The rows of a panel, a stretch of them at a time. */
 void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
-                        int64_t job)
+                        bool far, int64_t job)
 {
     enum { STRETCH = 512 };
     const struct own_kernels *kn = kernels(t);
@@ -152,7 +154,8 @@ void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, en
         for (int r = 0; r < rows; r++)
             s->fetch(s->self, s->which, times(first + r, k) + (size_t)at, (size_t)len,
                      x + r * STRETCH);
-        kn->pack_b_along(to + times(at / kn->per_word, kn->nr), rows, x, STRETCH, len);
+        (far ? kn->pack_w_along : kn->pack_b_along)(to + times(at / kn->per_word, kn->nr), rows, x,
+                                                    STRETCH, len);
     }
 }
 
@@ -358,7 +361,7 @@ static void pack_strips(const struct product *p, int s, float *to_b, bool with_a
                row, rows, p->k0 + at, len);
     }
     if (to_b)
-        pack_strip(kn, to_b, p->b + times(p->k0, p->ldb), (size_t)p->ldb, p->n, p->k, at);
+        pack_strip(kn, to_b, p->b + times(p->k0, p->ldb), (size_t)p->ldb, p->n, p->k, at, false);
 }
 
 /* What the jobs read, packed by the team: a whole panel of a or a strip of k at a time. */

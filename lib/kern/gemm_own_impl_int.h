@@ -165,8 +165,17 @@ static ALWAYS_INLINE int own_padded(int k)
     return (n + OWN_WORD_UNIT - 1) / OWN_WORD_UNIT * OWN_WORD_UNIT;
 }
 
+/* A vector of a panel: past the caches if so is asked, and it is whole. */
+static ALWAYS_INLINE void put_words(float *to, vf v, size_t lanes, const bool stream)
+{
+    if (stream && lanes == VL)
+        v_stream(to, v);
+    else
+        v_st(to, v, lanes);
+}
+
 static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_t ldx, int n, int k,
-                                     const bool round)
+                                     const bool round, const bool stream)
 {
     enum { STEP = VL * OWN_PER_WORD };
     for (int i = 0; i < k; i += STEP, to += VL * width) {
@@ -187,7 +196,7 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
                         r + v < n ? own_words_along(x + (size_t)(r + v) * ldx + i, len, round)
                                   : v_set(0));
             }
-            if (lanes == VL && words == VL) {
+            if (lanes == VL && words == VL && !stream) {
                 v_transpose(to + r, (size_t)width, in, VL);
                 continue;
             }
@@ -196,13 +205,13 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
                 if (OWN_OVERLAP(width) && (w + 1 < words || i + STEP < k))
                     v_store(to + w * width, v_load(out + w * VL));
                 else
-                    v_st(to + w * width + r, v_load(out + w * VL), lanes);
+                    put_words(to + w * width + r, v_load(out + w * VL), lanes, stream);
         }
     }
 }
 
 static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size_t ldx, int n,
-                                      int k, const bool round)
+                                      int k, const bool round, const bool stream)
 {
     int words = own_padded(k), i = 0;
     for (; !OWN_PAIRED && OWN_OVERLAP(width) && n == width && i + 1 < k;
@@ -217,29 +226,36 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
             int rows = k - i * OWN_PER_WORD;
             for (int q = 0; q < rows && q < OWN_PER_WORD; q++)
                 PREFETCH(x + (size_t)q * ldx + r + width); /* the next panel's */
-            v_st(to + r,
-                 have && rows > 0 ? own_words_across(x + r, ldx, rows, have, round) : v_set(0),
-                 lanes);
+            put_words(to + r,
+                      have && rows > 0 ? own_words_across(x + r, ldx, rows, have, round) : v_set(0),
+                      lanes, stream);
         }
 }
 
-#define OWN_PACK(name, round)                                                        \
-    static void name##_b_along(float *to, int n, const float *x, size_t ldx, int k)  \
-    {                                                                                \
-        pack_along(to, OWN_N, x, ldx, n, k, round);                                  \
-    }                                                                                \
-    static void name##_b_across(float *to, int n, const float *x, size_t ldx, int k) \
-    {                                                                                \
-        pack_across(to, OWN_N, x, ldx, n, k, round);                                 \
+#define OWN_PACK_B(name, round, stream)                                            \
+    static void name##_along(float *to, int n, const float *x, size_t ldx, int k)  \
+    {                                                                              \
+        pack_along(to, OWN_N, x, ldx, n, k, round, stream);                        \
+        if (stream)                                                                \
+            v_stream_end();                                                        \
+    }                                                                              \
+    static void name##_across(float *to, int n, const float *x, size_t ldx, int k) \
+    {                                                                              \
+        pack_across(to, OWN_N, x, ldx, n, k, round, stream);                       \
+        if (stream)                                                                \
+            v_stream_end();                                                        \
     }
+#define OWN_PACK(name, round)          \
+    OWN_PACK_B(name##_b, round, false) \
+    OWN_PACK_B(name##_w, round, true)
 #define OWN_PACK_A(name, round)                                                         \
     static void name##_a_along(float *to, int rows, const float *x, size_t ldx, int k)  \
     {                                                                                   \
-        pack_along(to, rows, x, ldx, rows, k, round);                                   \
+        pack_along(to, rows, x, ldx, rows, k, round, false);                            \
     }                                                                                   \
     static void name##_a_across(float *to, int rows, const float *x, size_t ldx, int k) \
     {                                                                                   \
-        pack_across(to, rows, x, ldx, rows, k, round);                                  \
+        pack_across(to, rows, x, ldx, rows, k, round, false);                           \
     }
 
 OWN_PACK(plain, false)
@@ -251,7 +267,7 @@ OWN_PACK_A(plain, false)
     {                                                                                              \
         OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, OWN_KC_TEAM, \
             OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, name##_a_along,      \
-            name##_a_across, name##_b_along, name##_b_across                                       \
+            name##_a_across, name##_b_along, name##_b_across, name##_w_along, name##_w_across      \
     }
 
 #if defined(OWN_TILES)

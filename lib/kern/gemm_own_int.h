@@ -42,6 +42,10 @@ struct own_kernels {
     void (*pack_a_across)(float *to, int rows, const float *x, size_t ldx, int k);
     void (*pack_b_along)(float *to, int n, const float *x, size_t ldx, int k);
     void (*pack_b_across)(float *to, int n, const float *x, size_t ldx, int k);
+    /* The same, past the caches: weights of which none would be there when it is needed. `to` is
+     * whole cache lines from 0 on. */
+    void (*pack_w_along)(float *to, int n, const float *x, size_t ldx, int k);
+    void (*pack_w_across)(float *to, int n, const float *x, size_t ldx, int k);
 };
 
 enum { OWN_MAX_TILE = 1024, OWN_MAX_NR = 64 }; /* mr * nr, and nr, at most */
@@ -62,10 +66,11 @@ bool gemm_own_keeps_both(enum gemm_dtype t);
 size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad);
 /* Packing in jobs that any thread may do. */
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad);
+/* far: too much to stay in a cache. */
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,
-                   int64_t job);
+                   bool far, int64_t job);
 void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
-                        int64_t job);
+                        bool far, int64_t job);
 
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k);
 

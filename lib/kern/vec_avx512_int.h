@@ -25,6 +25,16 @@ static ALWAYS_INLINE void v_store(float *p, vf v)
     _mm512_storeu_ps(p, v);
 }
 
+static ALWAYS_INLINE void v_stream(float *p, vf v)
+{
+    _mm512_stream_ps(p, v);
+}
+
+static ALWAYS_INLINE void v_stream_end(void)
+{
+    _mm_sfence();
+}
+
 static ALWAYS_INLINE vf v_load_n(const float *p, size_t n)
 {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);

@@ -26,6 +26,15 @@ static ALWAYS_INLINE void v_store(float *p, vf v)
     vst1q_f32(p, v);
 }
 
+static ALWAYS_INLINE void v_stream(float *p, vf v)
+{
+    v_store(p, v);
+}
+
+static ALWAYS_INLINE void v_stream_end(void)
+{
+}
+
 static ALWAYS_INLINE vi vi_iota(void)
 {
     static const uint32_t lanes[4] = {0, 1, 2, 3};

@@ -40,6 +40,17 @@ static ALWAYS_INLINE void v_store(float *p, vf v)
     memcpy(p, &v, sizeof v);
 }
 
+/* Past the caches, where the processor can: p whole vectors from 0 on, seen by other threads after
+ * v_stream_end(). */
+static ALWAYS_INLINE void v_stream(float *p, vf v)
+{
+    v_store(p, v);
+}
+
+static ALWAYS_INLINE void v_stream_end(void)
+{
+}
+
 static ALWAYS_INLINE vf v_load_n(const float *p, size_t n)
 {
     vf v = {0};

@@ -318,9 +318,49 @@ static void long_sums(enum gemm_backend b, enum gemm_dtype t)
        gemm_dtype_words[t], most);
 }
 
+struct packing {
+    struct gemm_weight **g;
+    int n;
+};
+
+static void pack_weights(struct worker *w, void *arg)
+{
+    const struct packing *p = arg;
+    gemm_weight_pack(w, p->g, p->n);
+}
+
+/* So many weights that they are packed past the caches: the same copies as of one alone. */
+static void many_weights(enum gemm_dtype t)
+{
+    enum { N = 1031, K = 515, MANY = 17 };
+    struct err e = {0};
+    struct gemm_weight *g[1 + MANY];
+    size_t n_bytes = gemm_weight_bytes(N, K, GEMM_OWN, t, true);
+    float *w = filled((size_t)N * K, 1);
+    char *place = aligned_alloc(64, (n_bytes + 63) / 64 * 64 * (1 + MANY));
+    bool same = true;
+    size_t step = (n_bytes + 63) / 64 * 64;
+
+    memset(place, 0, step * (1 + MANY));
+    for (int i = 0; i <= MANY; i++)
+        g[i] = gemm_weight_new(w, N, K, GEMM_OWN, t, true, place + step * (size_t)i, &e);
+    struct packing one = {g, 1}, many = {g + 1, MANY};
+    team_run(2, pack_weights, &one);
+    team_run(2, pack_weights, &many);
+    for (int i = 1; i <= MANY; i++)
+        same &= !memcmp(place, place + step * (size_t)i, n_bytes);
+    ok(same, "%s: %d weights are packed as one is", gemm_dtype_words[t], MANY);
+    for (int i = 0; i <= MANY; i++)
+        gemm_weight_free(g[i]);
+    free(w);
+    free(place);
+}
+
 static void all(void)
 {
     struct err e = {0};
+    many_weights(GEMM_F32);
+    many_weights(GEMM_BF16);
     for (int b = GEMM_REF; b <= GEMM_OWN; b++) {
         if (gemm_backend_check((enum gemm_backend)b, GEMM_F32, &e) < 0) {
             skip(1, e.msg);
