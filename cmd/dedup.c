@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/bug.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/opt.h"
 #include "base/prog.h"
@@ -37,6 +38,14 @@ struct result {
     uint64_t len; /* of the text, in bytes */
 };
 
+/* What one thread writes stands as far from what another one uses, or both would wait. */
+enum { APART = 128 };
+
+struct scratch {
+    struct buf form; /* a normal form */
+    char apart[APART];
+};
+
 struct dedup {
     struct prog *prog;
     struct docs_opt docs_opt;
@@ -46,8 +55,9 @@ struct dedup {
     bool quiet, progress;
     int verbose;
 
-    struct exact seen;
-    struct buf *scratch; /* one per thread: normal forms */
+    struct scratch *scratch; /* one per thread */
+
+    ALIGNED(APART) struct exact seen; /* from here on: what put changes */
     struct docs *docs;
     struct out *out, *clusters;
     struct buf line;
@@ -65,8 +75,8 @@ static int hash_doc(void *user, const struct doc *doc, int thread, void *result,
     struct dedup *d = user;
     struct result *r = result;
     r->len = doc->len;
-    return form_hash(doc->text, doc->len, (enum text_form)d->form, &d->scratch[thread], &r->hash,
-                     e);
+    return form_hash(doc->text, doc->len, (enum text_form)d->form, &d->scratch[thread].form,
+                     &r->hash, e);
 }
 
 /* Documents come in the order of the operands; one that has none is passed over. */
@@ -393,7 +403,7 @@ int main(int argc, char **argv)
     if (!file || !d.scratch)
         goto end;
     for (int64_t i = 0; i < d.n_threads; i++)
-        d.scratch[i] = (struct buf)BUF_INIT;
+        d.scratch[i].form = (struct buf)BUF_INIT;
     for (size_t i = 0; i < d.n_files; i++)
         file[i] = p.n_operands > 0 && strcmp(p.operands[i], "-") ? p.operands[i] : stdin_name;
     d.file = file;
@@ -404,7 +414,7 @@ end:
     docs_abort(d.docs);
     exact_release(&d.seen);
     for (int64_t i = 0; d.scratch && i < d.n_threads; i++)
-        buf_release(&d.scratch[i]);
+        buf_release(&d.scratch[i].form);
     free(d.scratch);
     free(file);
     buf_release(&d.line);

@@ -10,10 +10,10 @@
 
 #include "base/mem.h"
 
-/* Signals are for the calling thread, but for those that a thread's own mistake raises. */
+/* Signals are for the calling thread, but for those that a thread raises itself. */
 static void block_signals(sigset_t *was)
 {
-    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGPIPE};
     sigset_t all;
     sigfillset(&all);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
@@ -37,24 +37,31 @@ static int start_threads(pthread_t *threads, int n, void *(*body)(void *), void 
 
 struct slot {
     void *batch;
+    int thread; /* that has read it */
     bool done;
     int rc;       /* of work */
     struct err e; /* where rc < 0 */
 };
 
-/* Batch k lives in slots[k % n_slots]. Always n_written <= n_taken <= n_read <= n_written +
- * n_slots: batches [n_written, n_taken) are being worked on or done, [n_taken, n_read) wait. */
+/* Batch k lives in slots[k % n_slots], in one of the pieces of memory on the stack `spare`: the one
+ * that was given back last is taken first, for it is the likeliest to be in a cache. Batches
+ * [n_written, n_read) are being worked on or done. */
 struct pipeline {
     const struct pool_ops *ops;
     void *user;
     struct slot *slots;
-    size_t n_slots;
+    void **batches, **spare; /* of the first, n_init are set up */
+    size_t n_slots, n_init, n_spare;
     pthread_mutex_t lock;
-    pthread_cond_t to_work, to_write;
-    uint64_t n_read, n_taken, n_written;
+    pthread_cond_t to_do;
+    uint64_t n_read, n_written;
     uint64_t first_bad; /* the first batch whose work failed; those behind it need no work */
-    bool stop;
-    int n_threads; /* that have taken their number */
+    bool reading, writing, stop;
+    int end;                 /* what read returned last: 1, 0 or -1 */
+    int n_waiting;           /* threads */
+    int n_threads;           /* that have taken their number */
+    int rc;                  /* once stop: the result */
+    struct err read_err, *e; /* e: the caller's, or NULL */
 };
 
 static struct slot *slot_of(struct pipeline *p, uint64_t k)
@@ -62,79 +69,128 @@ static struct slot *slot_of(struct pipeline *p, uint64_t k)
     return &p->slots[k % p->n_slots];
 }
 
-static void *worker(void *arg)
+static bool can_write(struct pipeline *p)
 {
-    struct pipeline *p = arg;
+    return !p->writing && p->n_written < p->n_read && slot_of(p, p->n_written)->done;
+}
+
+static bool can_read(const struct pipeline *p)
+{
+    return !p->reading && p->end == 1 && p->first_bad == UINT64_MAX && p->n_spare > 0;
+}
+
+static bool is_over(const struct pipeline *p)
+{
+    return p->stop || (p->end != 1 && !p->reading && p->n_written == p->n_read);
+}
+
+/* Whoever takes a part sees to it that somebody takes the other one, if there is one. */
+static void call_another(struct pipeline *p)
+{
+    if (p->n_waiting > 0 && (is_over(p) || can_write(p) || can_read(p)))
+        pthread_cond_signal(&p->to_do);
+}
+
+static void stop_with(struct pipeline *p, const struct err *e)
+{
+    if (p->stop)
+        return;
+    p->stop = true;
+    p->rc = e ? -1 : 0;
+    if (e && p->e)
+        *p->e = *e;
+    pthread_cond_broadcast(&p->to_do);
+}
+
+/* The next batch in order. Like all that follows, called and left with the lock held. */
+static void write_next(struct pipeline *p)
+{
+    struct slot *s = slot_of(p, p->n_written);
+    struct err e = {0};
+    if (s->rc < 0) {
+        stop_with(p, &s->e);
+        return;
+    }
+    p->writing = true;
+    call_another(p);
+    pthread_mutex_unlock(&p->lock);
+    int rc = p->ops->write(p->user, s->batch, &e);
+    pthread_mutex_lock(&p->lock);
+    p->writing = false;
+    if (rc < 0) {
+        stop_with(p, &e);
+        return;
+    }
+    p->spare[p->n_spare++] = s->batch;
+    p->n_written++;
+}
+
+/* Who has read a batch works on it too, since its bytes are in that processor's cache. */
+static void read_and_work(struct pipeline *p, int thread)
+{
+    uint64_t k = p->n_read;
+    struct slot *s = slot_of(p, k);
+    void *batch = s->batch = p->spare[--p->n_spare];
+    s->thread = thread;
+    s->done = false;
+    p->reading = true;
+    call_another(p);
+    pthread_mutex_unlock(&p->lock);
+    int end = p->ops->read(p->user, batch, &p->read_err);
+    pthread_mutex_lock(&p->lock);
+    p->reading = false;
+    p->end = end;
+    if (end != 1)
+        return;
+    p->n_read++;
+    call_another(p);
+    if (p->stop)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    s->rc = p->ops->work(p->user, batch, thread, &s->e);
+    pthread_mutex_lock(&p->lock);
+    s->done = true;
+    if (s->rc < 0 && k < p->first_bad)
+        p->first_bad = k;
+}
+
+/* All threads are alike: each takes what is to be done next, and sleeps where others do all that
+ * there is. It writes its own batches, whose bytes are in its processor's cache, rather than
+ * those of others, which it does where there is nothing else. */
+static void take_turns(struct pipeline *p)
+{
     pthread_mutex_lock(&p->lock);
     int thread = p->n_threads++;
-    for (;;) {
-        while (!p->stop && p->n_taken == p->n_read)
-            pthread_cond_wait(&p->to_work, &p->lock);
-        if (p->stop)
-            break;
-        uint64_t k = p->n_taken++;
-        struct slot *s = slot_of(p, k);
-        if (k < p->first_bad) {
-            pthread_mutex_unlock(&p->lock);
-            s->rc = p->ops->work(p->user, s->batch, thread, &s->e);
-            pthread_mutex_lock(&p->lock);
-            if (s->rc < 0 && k < p->first_bad)
-                p->first_bad = k;
+    while (!is_over(p)) {
+        bool write = can_write(p);
+        if (write && slot_of(p, p->n_written)->thread == thread) {
+            write_next(p);
+        } else if (can_read(p)) {
+            read_and_work(p, thread);
+        } else if (write) {
+            write_next(p);
+        } else {
+            p->n_waiting++;
+            pthread_cond_wait(&p->to_do, &p->lock);
+            p->n_waiting--;
         }
-        s->done = true;
-        if (k == p->n_written)
-            pthread_cond_signal(&p->to_write);
     }
+    stop_with(p, p->end < 0 ? &p->read_err : NULL);
     pthread_mutex_unlock(&p->lock);
+}
+
+static void *helper_turns(void *arg)
+{
+    take_turns(arg);
     return NULL;
 }
 
-/* The calling thread's part, lock held: writes what is next in order, else reads, else waits.
- * So read and write never run at the same time. */
-static int read_and_write(struct pipeline *p, struct err *e)
+static int run_inline(const struct pipeline *p, struct err *e)
 {
-    struct err read_err = {0};
-    int end = 1; /* what read returned last */
-    for (;;) {
-        struct slot *s = slot_of(p, p->n_written);
-        if (p->n_written < p->n_read && s->done) {
-            if (s->rc < 0) {
-                if (e)
-                    *e = s->e;
-                return -1;
-            }
-            pthread_mutex_unlock(&p->lock);
-            int rc = p->ops->write(p->user, s->batch, e);
-            pthread_mutex_lock(&p->lock);
-            if (rc < 0)
-                return -1;
-            p->n_written++;
-        } else if (end == 1 && p->first_bad == UINT64_MAX &&
-                   p->n_read - p->n_written < p->n_slots) {
-            s = slot_of(p, p->n_read);
-            pthread_mutex_unlock(&p->lock);
-            end = p->ops->read(p->user, s->batch, &read_err);
-            pthread_mutex_lock(&p->lock);
-            if (end == 1) {
-                s->done = false;
-                p->n_read++;
-                pthread_cond_signal(&p->to_work);
-            }
-        } else if (p->n_written == p->n_read && end != 1) {
-            if (end < 0 && e)
-                *e = read_err;
-            return end < 0 ? -1 : 0;
-        } else {
-            pthread_cond_wait(&p->to_write, &p->lock);
-        }
-    }
-}
-
-static int run_inline(const struct pool_ops *ops, void *user, void *batch, struct err *e)
-{
+    void *batch = p->spare[0];
     int r;
-    while ((r = ops->read(user, batch, e)) == 1)
-        if (ops->work(user, batch, 0, e) < 0 || ops->write(user, batch, e) < 0)
+    while ((r = p->ops->read(p->user, batch, e)) == 1)
+        if (p->ops->work(p->user, batch, 0, e) < 0 || p->ops->write(p->user, batch, e) < 0)
             return -1;
     return r < 0 ? -1 : 0;
 }
@@ -145,57 +201,48 @@ static int run_threads(struct pipeline *p, int n_threads, struct err *e)
     if (!threads)
         return -1;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->to_work, NULL);
-    pthread_cond_init(&p->to_write, NULL);
-    int rc, n = start_threads(threads, n_threads, worker, p);
-    if (n == 0) {
-        rc = run_inline(p->ops, p->user, p->slots[0].batch, e);
-    } else {
-        pthread_mutex_lock(&p->lock);
-        rc = read_and_write(p, e);
-        p->stop = true;
-        pthread_cond_broadcast(&p->to_work);
-        pthread_mutex_unlock(&p->lock);
-    }
+    pthread_cond_init(&p->to_do, NULL);
+    int n = start_threads(threads, n_threads - 1, helper_turns, p);
+    take_turns(p);
     for (int i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
-    pthread_cond_destroy(&p->to_write);
-    pthread_cond_destroy(&p->to_work);
+    pthread_cond_destroy(&p->to_do);
     pthread_mutex_destroy(&p->lock);
     free(threads);
-    return rc;
+    return p->rc;
+}
+
+static int init_batches(struct pipeline *p, struct arena *mem, size_t batch_size, struct err *e)
+{
+    size_t n = p->n_slots;
+    if (!(p->slots = arena_new(mem, n, sizeof *p->slots, e)) ||
+        !(p->batches = arena_new(mem, n, sizeof *p->batches, e)) ||
+        !(p->spare = arena_new(mem, n, sizeof *p->spare, e)))
+        return -1;
+    for (; p->n_init < n; p->n_init++) {
+        void *batch = arena_new(mem, 1, batch_size, e);
+        if (!batch || (p->ops->init && p->ops->init(p->user, batch, e) < 0))
+            return -1;
+        p->batches[p->n_init] = p->spare[p->n_spare++] = batch;
+    }
+    return 0;
 }
 
 int pool_run(const struct pool_ops *ops, void *user, int n_threads, int n_batches,
              size_t batch_size, struct err *e)
 {
-    struct pipeline p = {.ops = ops, .user = user, .first_bad = UINT64_MAX};
+    struct pipeline p = {.ops = ops, .user = user, .first_bad = UINT64_MAX, .end = 1, .e = e};
     struct arena mem;
-    size_t n_init = 0;
     int rc = -1;
     arena_init(&mem, 0);
     if (n_threads <= 1)
         p.n_slots = 1;
     else
         p.n_slots = n_batches > 0 ? (size_t)n_batches : 2 * (size_t)n_threads + 2;
-    p.slots = arena_new(&mem, p.n_slots, sizeof *p.slots, e);
-    if (!p.slots)
-        goto out;
-    for (size_t i = 0; i < p.n_slots; i++) {
-        p.slots[i].batch = arena_new(&mem, 1, batch_size, e);
-        if (!p.slots[i].batch)
-            goto out;
-        if (ops->init && ops->init(user, p.slots[i].batch, e) < 0)
-            goto out;
-        n_init++;
-    }
-    if (n_threads <= 1)
-        rc = run_inline(ops, user, p.slots[0].batch, e);
-    else
-        rc = run_threads(&p, n_threads, e);
-out:
-    for (size_t i = 0; ops->release && i < n_init; i++)
-        ops->release(user, p.slots[i].batch);
+    if (init_batches(&p, &mem, batch_size, e) == 0)
+        rc = n_threads <= 1 ? run_inline(&p, e) : run_threads(&p, n_threads, e);
+    for (size_t i = 0; ops->release && i < p.n_init; i++)
+        ops->release(user, p.batches[i]);
     arena_release(&mem);
     return rc;
 }

@@ -1,20 +1,24 @@
 /*
- * Ordered batch pipeline: one reader fills batches, n threads work on them, one writer takes them
- * in the reader's order; so the output's bytes do not depend on the number of threads. With
- * n_threads <= 1 everything runs in the calling thread, in the same order.
+ * Ordered batch pipeline: batches are read one after the other, worked on by n_threads threads, and
+ * written in the order in which they were read; so the output's bytes do not depend on the number
+ * of threads. With n_threads <= 1 everything runs in the calling thread, in the same order.
  *
  *     struct pool_ops ops = {.read = ..., .work = ..., .write = ...};
  *     rc = pool_run(&ops, user, n_threads, n_batches, sizeof(struct my_batch), e);
  *
  * read(user, batch, e): fills a batch: 1 = filled, 0 = end of input, -1 = error.
- * work(user, batch, thread, e): may run in any thread; thread in [0, n_threads) picks scratch.
- * write(user, batch, e): in order. read and write run in the calling thread, so never at the same
- * time; what only these two touch needs no lock.
+ * work(user, batch, thread, e): in the thread that has read the batch; thread in [0, n_threads)
+ * picks scratch.
+ * write(user, batch, e): in order.
+ * All threads are alike, the calling one among them: each reads, works and writes as the turn
+ * comes. There is one read at a time, and one write, but these two run side by side: what only
+ * reads touch needs no lock, nor what only writes touch; what both touch does.
  * Batches are n_batches (0: 2 per thread + 2) structs of batch_size zeroed bytes that are used
  * again and again; init/release (may be NULL) set up and free what a batch owns.
  * The first error in input order is the one reported, and everything before it has been written.
- * Signals are blocked in the working threads. Where the system grants fewer threads than asked for,
- * the work is done by those that there are.
+ * Signals are blocked in all threads but the calling one, except SIGPIPE, which a write of theirs
+ * may raise. Where the system grants fewer threads than asked for, those that there are do the
+ * work.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

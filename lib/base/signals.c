@@ -19,8 +19,8 @@ static struct {
 
 static volatile sig_atomic_t pending;
 static atomic_bool caught;
-static volatile sig_atomic_t n_status;
-static sig_atomic_t n_status_seen;
+static atomic_int n_status; /* asked for in a handler, perhaps of another thread */
+static int n_status_seen;
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 

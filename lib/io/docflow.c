@@ -39,14 +39,20 @@ struct batch {
     struct err error;
 };
 
+/* What a thread has to itself, and apart from the others': it writes there for each record. */
+struct scratch {
+    struct buf buf;
+    char apart[128];
+};
+
 struct flow {
     const struct docflow *f;
     void *user;
     struct docs *docs;
     const struct docs_opt *opt;
-    struct buf *scratch; /* one per thread */
-    bool began, ended;   /* of the reader */
-    uint64_t n_records;  /* of the writer: those of the batches before */
+    struct scratch *scratch; /* one per thread */
+    bool began, ended;       /* of the reader */
+    uint64_t n_records;      /* of the writer: those of the batches before */
 };
 
 static int batch_init(void *user, void *batch, struct err *e)
@@ -206,7 +212,7 @@ static int work_item(struct flow *w, struct batch *b, size_t i, int thread, stru
     struct item *it = &b->item[i];
     bool replaced;
     struct doc doc = doc_of(b, i, !b->is_first || i > 0);
-    int r = doc_parse(w->opt, &doc, &w->scratch[thread], &replaced, e);
+    int r = doc_parse(w->opt, &doc, &w->scratch[thread].buf, &replaced, e);
     it->skipped = r == 0;
     if (r <= 0)
         return r;
@@ -240,8 +246,8 @@ static int work_batch(void *user, void *batch, int thread, struct err *e)
         if (work_item(w, b, i, thread, &why) < 0)
             fail_later(b, i, &why);
     }
-    if (w->scratch[thread].cap > KEEP_BYTES)
-        buf_release(&w->scratch[thread]);
+    if (w->scratch[thread].buf.cap > KEEP_BYTES)
+        buf_release(&w->scratch[thread].buf);
     return 0;
 }
 
@@ -285,10 +291,10 @@ int docflow_run(const struct docflow *f, void *user, struct docs *d, const struc
     if (!w.scratch)
         return -1;
     for (int i = 0; i < n_threads; i++)
-        w.scratch[i] = (struct buf)BUF_INIT;
+        w.scratch[i].buf = (struct buf)BUF_INIT;
     int rc = pool_run(&ops, &w, n_threads, 0, sizeof(struct batch), e);
     for (int i = 0; i < n_threads; i++)
-        buf_release(&w.scratch[i]);
+        buf_release(&w.scratch[i].buf);
     free(w.scratch);
     return rc;
 }

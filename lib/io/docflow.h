@@ -1,20 +1,25 @@
 /*
- * Documents through threads: records are read in one place, parsed and worked on by n_threads
- * threads, and handed on in the order of the input, so that what is written does not depend on the
- * number of threads. Bad records are counted and rejected as docs.h says, in the same order.
+ * Documents through threads: records are read one block after the other, parsed and worked on by
+ * n_threads threads, and handed on in the order of the input, so that what is written does not
+ * depend on the number of threads. Bad records are counted and rejected as docs.h says, in the same
+ * order.
  *
  *     struct docflow f = {.work = ..., .put = ..., .result_size = sizeof(struct my_result)};
  *     rc = docflow_run(&f, user, docs, &opt, n_threads, e);
  *
  * work(user, doc, thread, result, e): in any thread, before the document's number is known; thread
  * in [0, n_threads) picks scratch; result is result_size zeroed bytes of this document. May be
- * NULL. put(user, doc, result, e): in order, in the calling thread. May be NULL. Of the document it
- * may use raw (with what --on-error replace repaired), file, line, number, and text only where
- *     there is no raw, that is of plain text. What these point to stays until the next done; a
- *     newline stands behind what is as it was in the input, if one stood there.
+ * NULL. put(user, doc, result, e): in order, one at a time, in any thread. May be NULL. Of the
+ * document it may use raw (with what --on-error replace repaired), file, line, number, and text
+ * only where there is no raw, that is of plain text. What these point to stays until the next done;
+ * a newline stands behind what is as it was in the input, if one stood there.
  * ahead(user, result): some documents before a put, to fetch what it will need. May be NULL.
- * done(user, e): after some puts, and after the last that was successful, in the calling thread,
- * for progress and signals. May be NULL. All return 0, or -1, which ends the run.
+ * done(user, e): after some puts, and after the last that was successful, in the thread of those
+ * puts, for progress. May be NULL. All return 0, or -1, which ends the run.
+ *
+ * What put, ahead and done touch needs no lock, unless work touches it too. What they write and
+ * what work reads should not lie in one line of the cache (128 bytes apart is enough), nor what two
+ * threads write: each record would cost a wait.
  *
  * What is of no fixed size goes to docflow_more(result), a buffer that the results of a batch
  * share: work appends to it and notes in its result where, put reads it there.
