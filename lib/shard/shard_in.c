@@ -2,90 +2,47 @@
  * Reading shards: see quern/shard.h and shard(5).
  *
  * A stream is read structure by structure: next_block() takes a block header and verifies it,
- * load_docs() a block of documents, finish_segment() an end block, begin_segment() a header.
- * Nothing is believed before its CRC, and nothing allocated before its size is.
+ * shard_in_load_docs() a block of documents, finish_segment() an end block, begin_segment() a
+ * header. Nothing is believed before its CRC, and nothing allocated before its size is.
  */
 #include "quern/shard.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "base/hash.h"
 #include "base/le.h"
 #include "base/mem.h"
-#include "io/in.h"
-#include "shard/shard_int.h"
+#include "shard/shard_in_int.h"
 
 enum { STEP_BYTES = 1 << 20 }; /* what is taken at once of a block whose length may be a lie */
 
-struct shard_in {
-    struct in *in;
-    struct shard_head head, later; /* of the first segment, of a later one; own their strings */
-    struct shard_head *segment;    /* the present one of these two */
-    int (*each)(void *user, const struct shard_head *h, struct err *e);
-    void *each_user;
-
-    /* The present segment. */
-    uint32_t features, id_limit;
-    uint64_t segment_start;
-    uint64_t n_docs, n_tokens, id_bound; /* of it so far; documents that ended */
-    uint32_t n_blocks;
-    struct shard_sum sum;
-    struct hash_state *index_hash;
-    struct shard_block block; /* the header read last */
-    uint64_t block_offset;
-    bool block_waits; /* its payload is still to be read */
-    bool in_segment;
-    bool open_doc; /* the last DOCS block set the flag that its last document goes on */
-
-    /* The present block of documents. */
-    unsigned char *raw, *packed;
-    size_t raw_cap, packed_cap;
-    uint32_t *ids;
-    size_t ids_cap;
-    const uint32_t *block_ids;
-    const uint8_t *block_weights;
-    uint32_t at_doc, at_token;
-    z_stream z;
-    bool z_on;
-
-    /* A document that several blocks hold, put together. */
-    uint32_t *whole;
-    uint8_t *whole_weights;
-    size_t whole_cap, whole_weights_cap;
-
-    struct shard_totals before; /* of complete segments, without checksum and n_bytes */
-    struct shard_fold fold;
-    bool ended;
-    struct err failed; /* the first error; it stays */
-};
-
-static unsigned long long ull(uint64_t v)
+int shard_in_at(struct shard_in *s, uint64_t offset, struct err *e)
 {
-    return v;
+    return err_prefix(e, "%s: at byte %llu: ", in_name(s->in), shard_ull(offset));
 }
 
-/* Puts "FILE: at byte N: " before what went wrong with the structure that begins at offset. */
-static int at(struct shard_in *s, uint64_t offset, struct err *e)
-{
-    return err_prefix(e, "%s: at byte %llu: ", in_name(s->in), ull(offset));
-}
-
-static int truncated(struct shard_in *s, const char *within, struct err *e)
+int shard_in_truncated(struct shard_in *s, const char *within, struct err *e)
 {
     return err_set(e, "%s: at byte %llu: the shard ends within %s: it is truncated", in_name(s->in),
-                   ull(in_offset(s->in)), within);
+                   shard_ull(in_offset(s->in)), within);
 }
 
-static int read_exactly(struct shard_in *s, void *p, size_t n, const char *within, struct err *e)
+int shard_in_read(struct shard_in *s, void *p, size_t n, const char *within, struct err *e)
 {
     long r = in_read_full(s->in, p, n, e);
     if (r < 0)
         return -1;
-    return (size_t)r < n ? truncated(s, within, e) : 0;
+    return (size_t)r < n ? shard_in_truncated(s, within, e) : 0;
+}
+
+int shard_in_check_payload(struct shard_in *s, uint32_t crc, struct err *e)
+{
+    if (crc == s->block.crc)
+        return 0;
+    return err_set(e, "%s: at byte %llu: the CRC of the block's payload differs: it is damaged",
+                   in_name(s->in), shard_ull(s->block_offset));
 }
 
 static void own_strings_free(struct shard_head *h)
@@ -109,10 +66,10 @@ static int take_head(struct shard_in *s, const unsigned char first[16], size_t l
     if (!p)
         return -1;
     memcpy(p, first, 16);
-    if (read_exactly(s, p + 16, len - 16, "a header", e) < 0)
+    if (shard_in_read(s, p + 16, len - 16, "a header", e) < 0)
         goto done;
     if (shard_head_get(p, len, &h, &s->features, &provenance, &n, e) < 0) {
-        at(s, s->segment_start, e);
+        shard_in_at(s, s->segment_start, e);
         goto done;
     }
     h.provenance = mem_dup(provenance, n, e);
@@ -133,19 +90,11 @@ static int read_growing(struct shard_in *s, unsigned char **p, size_t *cap, size
         size_t now = n - have < STEP_BYTES ? n - have : STEP_BYTES;
         if (mem_grow(p, cap, have + now, 1, e) < 0)
             return -1;
-        if (read_exactly(s, *p + have, now, within, e) < 0)
+        if (shard_in_read(s, *p + have, now, within, e) < 0)
             return -1;
         have += now;
     }
     return 0;
-}
-
-static int check_payload(struct shard_in *s, uint32_t crc, struct err *e)
-{
-    if (crc == s->block.crc)
-        return 0;
-    return err_set(e, "%s: at byte %llu: the CRC of the block's payload differs: it is damaged",
-                   in_name(s->in), ull(s->block_offset));
 }
 
 static int skip_payload(struct shard_in *s, struct err *e)
@@ -154,12 +103,12 @@ static int skip_payload(struct shard_in *s, struct err *e)
     uint32_t crc = 0;
     for (uint64_t left = shard_pad(s->block.stored); left > 0;) {
         size_t now = left < sizeof some ? (size_t)left : sizeof some;
-        if (read_exactly(s, some, now, "a block", e) < 0)
+        if (shard_in_read(s, some, now, "a block", e) < 0)
             return -1;
         crc = crc32_of(crc, some, now);
         left -= now;
     }
-    return check_payload(s, crc, e);
+    return shard_in_check_payload(s, crc, e);
 }
 
 static int take_tokenizer(struct shard_in *s, struct err *e)
@@ -167,7 +116,7 @@ static int take_tokenizer(struct shard_in *s, struct err *e)
     unsigned char *p = NULL;
     size_t cap = 0, n = (size_t)shard_pad(s->block.stored);
     if (read_growing(s, &p, &cap, n, "the tokenizer", e) < 0 ||
-        check_payload(s, crc32_of(0, p, n), e) < 0) {
+        shard_in_check_payload(s, crc32_of(0, p, n), e) < 0) {
         free(p);
         return -1;
     }
@@ -191,17 +140,17 @@ static int next_block(struct shard_in *s, bool behind_header, struct err *e)
             return err_set(e,
                            "%s: at byte %llu: the shard ends without its end block: it is "
                            "truncated",
-                           in_name(s->in), ull(s->block_offset));
+                           in_name(s->in), shard_ull(s->block_offset));
         if ((size_t)n < sizeof p)
-            return truncated(s, "a block's header", e);
+            return shard_in_truncated(s, "a block's header", e);
         if (shard_block_get(p, s->segment->width, s->features, &s->block, e) < 0)
-            return at(s, s->block_offset, e);
+            return shard_in_at(s, s->block_offset, e);
         if (s->block.type == SHARD_DOCS || s->block.type == SHARD_ENDS)
             return 0;
         if (s->block.type == SHARD_TOKJ && !behind_header)
             return err_set(e,
                            "%s: at byte %llu: a tokenizer that is not directly behind the header",
-                           in_name(s->in), ull(s->block_offset));
+                           in_name(s->in), shard_ull(s->block_offset));
         bool wanted = s->block.type == SHARD_TOKJ && (s->before.n_segments == 0 || s->each);
         if ((wanted ? take_tokenizer(s, e) : skip_payload(s, e)) < 0)
             return -1;
@@ -225,12 +174,12 @@ static int begin_segment(struct shard_in *s, const unsigned char first[16], stru
     if (shard_magic_get(first, &len, e) < 0) {
         if (!is_first)
             err_prefix(e, "behind the end block: ");
-        return at(s, s->segment_start, e);
+        return shard_in_at(s, s->segment_start, e);
     }
     if (take_head(s, first, len, e) < 0)
         return -1;
     if (!is_first && shard_may_follow(&s->head, s->segment, e) < 0)
-        return at(s, s->segment_start, e);
+        return shard_in_at(s, s->segment_start, e);
     if (next_block(s, true, e) < 0)
         return -1;
     uint64_t limit = s->segment->vocab_size ? s->segment->vocab_size : UINT32_MAX;
@@ -258,9 +207,10 @@ static int next_segment(struct shard_in *s, struct err *e)
                        in_name(s->in));
     if ((size_t)n < sizeof first) {
         if (!memcmp(first, "\x89TOK\r\n\x1a\n", (size_t)n < 8 ? (size_t)n : 8))
-            return truncated(s, "a header", e);
+            return shard_in_truncated(s, "a header", e);
         return err_set(e, "%s: at byte %llu: %sthis is not a token shard", in_name(s->in),
-                       ull(s->segment_start), s->before.n_segments ? "behind the end block: " : "");
+                       shard_ull(s->segment_start),
+                       s->before.n_segments ? "behind the end block: " : "");
     }
     return begin_segment(s, first, e) < 0 ? -1 : 1;
 }
@@ -288,11 +238,11 @@ static int check_footer(struct shard_in *s, const unsigned char *p, struct err *
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         if (part[i].said != part[i].is)
             return err_set(e, "the end block's %s is %llu, but %llu was read", part[i].name,
-                           ull(part[i].said), ull(part[i].is));
+                           shard_ull(part[i].said), shard_ull(part[i].is));
     }
     if (f.checksum != shard_sum_get(&s->sum))
         return err_set(e, "the end block's checksum is %016llx, but the tokens' is %016llx",
-                       ull(f.checksum), ull(shard_sum_get(&s->sum)));
+                       shard_ull(f.checksum), shard_ull(shard_sum_get(&s->sum)));
     return 0;
 }
 
@@ -304,17 +254,17 @@ static int finish_segment(struct shard_in *s, struct err *e)
     s->block_waits = false;
     if (s->open_doc)
         return err_set(e, "%s: at byte %llu: the segment ends within a document", in_name(s->in),
-                       ull(s->block_offset));
+                       shard_ull(s->block_offset));
     if (s->block.raw != left + SHARD_FOOTER)
         return err_set(e, "%s: at byte %llu: an index of %lu bytes for %lu blocks", in_name(s->in),
-                       ull(s->block_offset), (unsigned long)s->block.raw - SHARD_FOOTER,
+                       shard_ull(s->block_offset), (unsigned long)s->block.raw - SHARD_FOOTER,
                        (unsigned long)s->n_blocks);
     struct hash_state *index = hash_new();
     if (!index)
         return err_nomem(e, "hashing", 0);
     for (uint64_t done = 0; left > 0;) {
         size_t now = left < sizeof some ? (size_t)left : sizeof some;
-        if (read_exactly(s, some, now, "the end block", e) < 0) {
+        if (shard_in_read(s, some, now, "the end block", e) < 0) {
             hash_free(index);
             return -1;
         }
@@ -325,14 +275,14 @@ static int finish_segment(struct shard_in *s, struct err *e)
     }
     bool same = hash_get64(index) == hash_get64(s->index_hash);
     hash_free(index);
-    if (read_exactly(s, foot, SHARD_FOOTER, "the end block", e) < 0)
+    if (shard_in_read(s, foot, SHARD_FOOTER, "the end block", e) < 0)
         return -1;
-    if (check_payload(s, crc32_of(crc, foot, SHARD_FOOTER), e) < 0)
+    if (shard_in_check_payload(s, crc32_of(crc, foot, SHARD_FOOTER), e) < 0)
         return -1;
     if (!same)
         err_set(e, "the index does not fit the blocks");
     if (!same || check_footer(s, foot, e) < 0)
-        return at(s, s->block_offset, e);
+        return shard_in_at(s, s->block_offset, e);
     shard_fold_add(&s->fold, s->n_docs, shard_sum_get(&s->sum));
     s->before.n_docs += s->n_docs;
     s->before.n_tokens += s->n_tokens;
@@ -345,138 +295,6 @@ static int finish_segment(struct shard_in *s, struct err *e)
 }
 
 /* ---- documents */
-
-static int inflate_block(struct shard_in *s, struct err *e)
-{
-    if (!s->z_on && inflateInit(&s->z) != Z_OK)
-        return err_nomem(e, "inflate", 0);
-    s->z_on = true;
-    inflateReset(&s->z);
-    s->z.next_in = s->packed;
-    s->z.avail_in = s->block.stored;
-    s->z.next_out = s->raw;
-    s->z.avail_out = s->block.raw;
-    if (inflate(&s->z, Z_FINISH) != Z_STREAM_END || s->z.avail_in || s->z.avail_out)
-        return err_set(e, "the block's deflated data is corrupt");
-    return 0;
-}
-
-static int read_payload(struct shard_in *s, struct err *e)
-{
-    bool deflated = s->block.codec == SHARD_CODEC_DEFLATE;
-    unsigned char **to = deflated ? &s->packed : &s->raw;
-    size_t *cap = deflated ? &s->packed_cap : &s->raw_cap;
-    size_t n = (size_t)shard_pad(s->block.stored);
-    /* At most SHARD_DOCS_MAX and padding: no need to grow in steps. */
-    if (mem_grow(&s->raw, &s->raw_cap, s->block.raw, 1, e) < 0 || mem_grow(to, cap, n, 1, e) < 0 ||
-        read_exactly(s, *to, n, "a block", e) < 0 || check_payload(s, crc32_of(0, *to, n), e) < 0)
-        return -1;
-    if (deflated && inflate_block(s, e) < 0)
-        return at(s, s->block_offset, e);
-    return 0;
-}
-
-static int check_order(const struct shard_in *s, struct err *e)
-{
-    const struct shard_block *b = &s->block;
-    if (b->tokens_before != s->n_tokens || b->docs_before != s->n_docs)
-        return err_set(e,
-                       "the block says that %llu tokens and %llu documents came before it, but "
-                       "%llu and %llu did: blocks are missing or out of order",
-                       ull(b->tokens_before), ull(b->docs_before), ull(s->n_tokens),
-                       ull(s->n_docs));
-    if (s->open_doc != (bool)(b->flags & SHARD_CONTINUES))
-        return err_set(e, s->open_doc ? "a document that goes on is not continued here"
-                                      : "continues a document that has ended");
-    return 0;
-}
-
-static int bad_padding(struct err *e)
-{
-    return err_set(e, "padding that must be zero is not");
-}
-
-static int check_padding(const unsigned char *p, size_t n, struct err *e)
-{
-    for (size_t i = n; i < (size_t)shard_pad(n); i++) {
-        if (p[i])
-            return bad_padding(e);
-    }
-    return 0;
-}
-
-/* Columns to pointers, which are never NULL, ids to 32 bits. */
-static int unpack(struct shard_in *s, struct err *e)
-{
-    const struct shard_block *b = &s->block;
-    size_t n_lens = (size_t)b->n_docs * 4, n_ids = (size_t)b->n_tokens * (size_t)s->segment->width;
-    const unsigned char *ids = s->raw + shard_pad(n_lens), *weights = ids + shard_pad(n_ids);
-    uint64_t sum = 0;
-    uint32_t top;
-    for (uint32_t i = 0; i < b->n_docs; i++)
-        sum += le32_get(s->raw + (size_t)i * 4);
-    if (sum != b->n_tokens)
-        return err_set(e, "lengths of documents add up to %llu, but there are %lu tokens", ull(sum),
-                       (unsigned long)b->n_tokens);
-    if (check_padding(s->raw, n_lens, e) < 0 || check_padding(ids, n_ids, e) < 0 ||
-        (s->segment->has_weights && check_padding(weights, b->n_tokens, e) < 0))
-        return -1;
-    if (s->segment->width == 4 && shard_host_is_le()) {
-        s->block_ids = (const uint32_t *)(const void *)ids; /* 64-aligned in an allocation */
-        top = shard_ids_max(s->block_ids, b->n_tokens);
-    } else {
-        if (mem_grow(&s->ids, &s->ids_cap, (size_t)b->n_tokens + 1, sizeof *s->ids, e) < 0)
-            return -1;
-        top = shard_ids_get(s->ids, ids, b->n_tokens, s->segment->width);
-        s->block_ids = s->ids;
-    }
-    if (top >= s->id_limit && b->n_tokens > 0)
-        return err_set(e, "id %lu is not below the vocabulary size %lu", (unsigned long)top,
-                       (unsigned long)s->id_limit);
-    if (b->n_tokens > 0 && top + (uint64_t)1 > s->id_bound)
-        s->id_bound = top + (uint64_t)1;
-    s->block_weights = s->segment->has_weights ? weights : NULL;
-    return 0;
-}
-
-static uint32_t doc_len(const struct shard_in *s, uint32_t i)
-{
-    return le32_get(s->raw + (size_t)i * 4);
-}
-
-static void hash_block(struct shard_in *s)
-{
-    const uint32_t *ids = s->block_ids;
-    bool goes_on = s->block.flags & SHARD_GOES_ON;
-    for (uint32_t i = 0; i < s->block.n_docs; i++) {
-        shard_sum_ids(&s->sum, ids, doc_len(s, i));
-        ids += doc_len(s, i);
-        if (i < s->block.n_docs - 1 || !goes_on)
-            shard_sum_end_doc(&s->sum);
-    }
-}
-
-static int load_docs(struct shard_in *s, struct err *e)
-{
-    const struct shard_block *b = &s->block;
-    unsigned char entry[SHARD_INDEX_ENTRY];
-    s->block_waits = false;
-    if (check_order(s, e) < 0)
-        return at(s, s->block_offset, e);
-    if (read_payload(s, e) < 0)
-        return -1;
-    if (unpack(s, e) < 0)
-        return at(s, s->block_offset, e);
-    hash_block(s);
-    shard_index_put(entry, s->block_offset - s->segment_start, b->tokens_before, b->docs_before);
-    hash_add(s->index_hash, entry, sizeof entry);
-    if (++s->n_blocks == UINT32_MAX)
-        return err_set(e, "%s: too many blocks in one segment", in_name(s->in));
-    s->n_tokens += b->n_tokens;
-    s->open_doc = b->flags & SHARD_GOES_ON;
-    s->at_doc = s->at_token = 0;
-    return 0;
-}
 
 /* 1 = a block of documents is loaded, 0 = end of the stream. */
 static int next_docs(struct shard_in *s, struct err *e)
@@ -492,7 +310,7 @@ static int next_docs(struct shard_in *s, struct err *e)
             s->block_waits = true;
         }
         if (s->block.type == SHARD_DOCS)
-            return load_docs(s, e) < 0 ? -1 : 1;
+            return shard_in_load_docs(s, e) < 0 ? -1 : 1;
         if (finish_segment(s, e) < 0)
             return -1;
     }
@@ -507,7 +325,7 @@ static void take_piece(struct shard_in *s, struct shard_doc *d)
 {
     const struct shard_block *b = &s->block;
     uint32_t i = s->at_doc++;
-    d->n = doc_len(s, i);
+    d->n = shard_in_doc_len(s, i);
     d->ids = s->block_ids + s->at_token;
     d->weights = s->block_weights ? s->block_weights + s->at_token : NULL;
     d->first = i > 0 || !(b->flags & SHARD_CONTINUES);
