@@ -23,6 +23,7 @@ enum {
     BLOCK_BYTES = 1 << 20,
     LONG_TAG = 0xff,
     SLACK = 64,
+    ALIGN = 64,
 };
 
 /*
@@ -149,10 +150,15 @@ static const char *long_bytes(const struct bpe_counts *c, const struct slot *s, 
 
 static int part_grow(struct counter *t, struct part *p, struct err *e)
 {
-    size_t cap = p->cap ? p->cap * 2 : FIRST_CAP;
-    struct slot *slot = mem_new(cap, sizeof *slot, e);
-    if (!slot)
+    size_t cap = p->cap ? p->cap * 2 : FIRST_CAP, n_bytes;
+    if (size_mul(cap, sizeof(struct slot), &n_bytes, "table of pieces", e) < 0)
         return -1;
+    struct slot *slot = aligned_alloc(ALIGN, n_bytes);
+    if (!slot)
+        return err_nomem(e, "the table of pieces", n_bytes);
+    /* not calloc, which compilers make of malloc and this: a page that is read before it is written
+     * faults twice, the second time with a word to every processor that runs a thread */
+    memset(slot, 0, n_bytes);
     for (size_t i = 0; i < p->cap; i++) {
         if (!p->slot[i].k1)
             continue;

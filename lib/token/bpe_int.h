@@ -37,7 +37,7 @@ struct places {
 
 struct pair {
     uint64_t key; /* left << 32 | right */
-    uint64_t count;
+    uint64_t large : 1, count : 63; /* large: its places are a list by itself */
     struct places *places;
 };
 
@@ -53,6 +53,7 @@ struct pairs {
     size_t block_left;
     void **blocks;
     size_t n_blocks, blocks_cap;
+    struct large *large;
     uint64_t n_bytes, peak_bytes;
 };
 
@@ -71,6 +72,8 @@ struct pair *pairs_add(struct pairs *p, uint64_t key, uint64_t count, uint32_t n
 /* Takes it out. Its places stay valid until places_drop. */
 struct places *pairs_remove(struct pairs *p, struct pair *pair);
 void places_drop(struct pairs *p, struct places *pl);
+/* Both, without a look at places that need no dropping. */
+void pairs_drop(struct pairs *p, struct pair *pair);
 
 /* ---- candidates: a heap by falling count, then rising key. Counts in it may be out of date
  * (too high); whoever takes the top compares it with the pair's. */

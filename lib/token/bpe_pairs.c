@@ -6,6 +6,12 @@
 #include "base/mem.h"
 #include "token/bpe_int.h"
 
+/* Large lists hang together, so that nobody has to look for them among the small ones. */
+struct large {
+    struct large *next, *last;
+    /* the list follows */
+};
+
 enum {
     FIRST_CAP = 64,
     BLOCK_BYTES = 1 << 20,
@@ -74,17 +80,15 @@ int pairs_init(struct pairs *p, struct err *e)
 
 void pairs_release(struct pairs *p)
 {
-    for (int i = 0; i < PAIR_PARTS; i++) {
-        struct pair_part *q = &p->part[i];
-        for (size_t k = 0; k < q->cap; k++) {
-            if (q->slot[k].key != empty_key)
-                places_drop(p, q->slot[k].places);
-        }
-        free(q->slot);
-    }
+    for (int i = 0; i < PAIR_PARTS; i++)
+        free(p->part[i].slot);
     for (size_t i = 0; i < p->n_blocks; i++)
         free(p->blocks[i]);
     free(p->blocks);
+    for (struct large *x = p->large, *next; x; x = next) {
+        next = x->next;
+        free(x);
+    }
     memset(p, 0, sizeof *p);
 }
 
@@ -107,16 +111,26 @@ struct pair *pairs_find(struct pairs *p, uint64_t key)
     }
 }
 
+static size_t places_bytes(uint32_t n)
+{
+    return (sizeof(struct places) + (size_t)n * 4 + 7) & ~(size_t)7;
+}
+
 static struct places *places_new(struct pairs *p, uint32_t n, struct err *e)
 {
-    size_t need = (sizeof(struct places) + (size_t)n * 4 + 7) & ~(size_t)7;
+    size_t need = places_bytes(n);
     struct places *pl;
     if (need >= LARGE_BYTES) {
-        pl = malloc(need);
-        if (!pl) {
+        struct large *x = malloc(sizeof *x + need);
+        if (!x) {
             err_nomem(e, "places of a pair", need);
             return NULL;
         }
+        *x = (struct large){.next = p->large};
+        if (x->next)
+            x->next->last = x;
+        p->large = x;
+        pl = (struct places *)(void *)(x + 1);
         count_bytes(p, need);
     } else {
         if (p->block_left < need) {
@@ -142,11 +156,15 @@ static struct places *places_new(struct pairs *p, uint32_t n, struct err *e)
 
 void places_drop(struct pairs *p, struct places *pl)
 {
-    size_t n_bytes = (sizeof *pl + (size_t)pl->n * 4 + 7) & ~(size_t)7;
+    size_t n_bytes = places_bytes(pl->n);
     if (n_bytes < LARGE_BYTES)
         return;
+    struct large *x = (struct large *)(void *)pl - 1;
+    if (x->next)
+        x->next->last = x->last;
+    *(x->last ? &x->last->next : &p->large) = x->next;
     p->n_bytes -= n_bytes;
-    free(pl);
+    free(x);
 }
 
 struct pair *pairs_add(struct pairs *p, uint64_t key, uint64_t count, uint32_t n_places,
@@ -162,7 +180,7 @@ struct pair *pairs_add(struct pairs *p, uint64_t key, uint64_t count, uint32_t n
     size_t i = home(h, q->cap);
     while (q->slot[i].key != empty_key)
         i = (i + 1) & (q->cap - 1);
-    q->slot[i] = (struct pair){key, count, pl};
+    q->slot[i] = (struct pair){key, places_bytes(n_places) >= LARGE_BYTES, count, pl};
     q->n++;
     return &q->slot[i];
 }
@@ -183,6 +201,14 @@ struct places *pairs_remove(struct pairs *p, struct pair *pair)
     q->slot[gap].key = empty_key;
     q->n--;
     return pl;
+}
+
+void pairs_drop(struct pairs *p, struct pair *pair)
+{
+    bool large = pair->large;
+    struct places *pl = pairs_remove(p, pair);
+    if (large)
+        places_drop(p, pl);
 }
 
 /* ---- heap of four children */

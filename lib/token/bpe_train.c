@@ -293,7 +293,7 @@ static void lower(struct trainer *t, uint64_t key, uint64_t by)
         return; /* too rare already */
     p->count -= by;
     if (p->count < t->min_count)
-        places_drop(&t->pairs, pairs_remove(&t->pairs, p));
+        pairs_drop(&t->pairs, p);
 }
 
 static int create(struct trainer *t, uint64_t key, uint64_t count, uint32_t n, uint32_t **fill,
