@@ -1,4 +1,5 @@
-/* Shared by the parts of the trainer: bpe_count.c, bpe_train.c, bpe_pairs.c, bpe_merge16/32.c. */
+/* Shared by the parts of the trainer: bpe_count.c, bpe_train.c, bpe_first.c, bpe_pairs.c,
+ * bpe_merge16/32.c. */
 #ifndef TOKEN_BPE_INT_H
 #define TOKEN_BPE_INT_H
 
@@ -36,7 +37,7 @@ struct places {
 };
 
 struct pair {
-    uint64_t key; /* left << 32 | right */
+    uint64_t key;                   /* left << 32 | right */
     uint64_t large : 1, count : 63; /* large: its places are a list by itself */
     struct places *places;
 };

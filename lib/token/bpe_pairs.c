@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "token/bpe_int.h"
 
 /* Large lists hang together, so that nobody has to look for them among the small ones. */
@@ -14,7 +15,7 @@ struct large {
 
 enum {
     FIRST_CAP = 64,
-    BLOCK_BYTES = 1 << 20,
+    BLOCK_BYTES = 8 << 20,  /* of huge pages: each list is written here and there */
     LARGE_BYTES = 32 << 10, /* lists of this size and more are allocated one by one */
 };
 static const uint64_t empty_key = UINT64_MAX;
@@ -83,7 +84,7 @@ void pairs_release(struct pairs *p)
     for (int i = 0; i < PAIR_PARTS; i++)
         free(p->part[i].slot);
     for (size_t i = 0; i < p->n_blocks; i++)
-        free(p->blocks[i]);
+        sys_pages_free(p->blocks[i], BLOCK_BYTES);
     free(p->blocks);
     for (struct large *x = p->large, *next; x; x = next) {
         next = x->next;
@@ -136,11 +137,9 @@ static struct places *places_new(struct pairs *p, uint32_t n, struct err *e)
         if (p->block_left < need) {
             if (mem_grow(&p->blocks, &p->blocks_cap, p->n_blocks + 1, sizeof *p->blocks, e) < 0)
                 return NULL;
-            char *b = malloc(BLOCK_BYTES);
-            if (!b) {
-                err_nomem(e, "places of pairs", BLOCK_BYTES);
+            char *b = sys_pages(BLOCK_BYTES, e);
+            if (!b)
                 return NULL;
-            }
             p->blocks[p->n_blocks++] = b;
             p->block = b;
             p->block_left = BLOCK_BYTES;

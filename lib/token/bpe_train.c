@@ -1,5 +1,5 @@
 /*
- * BPE training: the words' cells, first pairs, and the loop of merges.
+ * BPE training: the words' cells and the loop of merges; first pairs are in bpe_first.c.
  *
  * A merge (a, b) -> n looks at every place of the pair once. What it changes is gathered by
  * neighbour: for a left neighbour x the pair (x, a) loses the weight that (x, n) gains, for a right
@@ -173,77 +173,6 @@ static int words_fill(struct words *w, const struct bpe_counts *c, const uint32_
         w->cls_at[i] = (uint32_t)k;
     }
     return 0;
-}
-
-/* ---- first pairs */
-
-enum { ALPHABET = 256 };
-
-struct byte_pair {
-    uint64_t count;
-    uint32_t n, *fill;
-};
-
-/* Byte pairs by the ids' numbers in the alphabet. */
-static struct byte_pair *count_byte_pairs(struct trainer *t, const uint8_t *rank, struct err *e)
-{
-    struct byte_pair *bp = mem_new((size_t)ALPHABET * ALPHABET, sizeof *bp, e);
-    const struct words *w = &t->words;
-    if (!bp)
-        return NULL;
-    for (size_t k = 0; k < w->n_cls; k++) {
-        size_t end = w->cls[k + 1].from < w->n_cells ? w->cls[k + 1].from : w->n_cells;
-        uint32_t a = UINT32_MAX;
-        for (size_t i = w->cls[k].from; i < end; i++) {
-            uint32_t b = words_get(w, i);
-            if (a != UINT32_MAX && b != UINT32_MAX) {
-                struct byte_pair *p = &bp[rank[a] * ALPHABET + rank[b]];
-                p->count += w->cls[k].count;
-                p->n++;
-            }
-            a = b;
-        }
-    }
-    return bp;
-}
-
-static int first_pairs(struct trainer *t, struct err *e)
-{
-    const struct words *w = &t->words;
-    const uint32_t *byte_id = t->v->byte_id;
-    uint8_t *rank = mem_new(t->v->n_ids, 1, e);
-    int rc = -1;
-    if (!rank)
-        return -1;
-    for (int i = 0; i < ALPHABET; i++)
-        rank[byte_id[i]] = (uint8_t)i;
-    struct byte_pair *bp = count_byte_pairs(t, rank, e);
-    if (!bp)
-        goto end;
-    for (int i = 0; i < ALPHABET * ALPHABET; i++) {
-        if (!bp[i].n || bp[i].count < t->min_count)
-            continue;
-        uint64_t key = pair_key(byte_id[i / ALPHABET], byte_id[i % ALPHABET]);
-        struct pair *p = pairs_add(&t->pairs, key, bp[i].count, bp[i].n, e);
-        if (!p || heap_add(&t->heap, bp[i].count, key, e) < 0)
-            goto end;
-        bp[i].fill = p->places->at;
-    }
-    uint32_t a = UINT32_MAX;
-    for (size_t i = 1; i < w->n_cells; i++) {
-        uint32_t b = words_get(w, i);
-        if (a != UINT32_MAX && b != UINT32_MAX) {
-            struct byte_pair *p = &bp[rank[a] * ALPHABET + rank[b]];
-            if (p->fill)
-                *p->fill++ = (uint32_t)(i - 1);
-        }
-        a = b;
-    }
-    rc = 0;
-end:
-    free(bp);
-    free(rank);
-    return rc;
 }
 
 /* ---- one merge */
@@ -525,7 +454,7 @@ static int trainer_init(struct trainer *t, struct bpe_counts *c, struct err *e)
         t->len[v->byte_id[i]] = 1;
     if (pairs_init(&t->pairs, e) < 0)
         return -1;
-    return t->opt->base ? bpe_first_pairs(t, e) : first_pairs(t, e);
+    return bpe_first_pairs(t, e);
 }
 
 struct bpe_vocab *bpe_train(struct bpe_counts *c, const struct bpe_train_opt *opt, struct err *e)
