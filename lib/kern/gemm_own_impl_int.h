@@ -36,6 +36,9 @@
 #    define OWN_END     NULL
 #endif
 
+/* Words ahead that the micro-kernel fetches into L1: about what memory takes to answer. */
+#define OWN_AHEAD 24
+
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
 #define AHEAD 128
 
@@ -85,6 +88,9 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
         acc[r][0] = acc[r][1] = v_set(0);
     }
     for (int i = 0; i < n_words; i++, a += rows, b += OWN_N) {
+        PREFETCH(b + OWN_AHEAD * OWN_N);
+        PREFETCH(b + OWN_AHEAD * OWN_N + VL);
+        PREFETCH(a + OWN_AHEAD * OWN_M);
         vf b0 = v_load(b), b1 = v_load(b + VL);
         for (int r = 0; r < rows; r++) {
             vf x = v_set(a[r]);

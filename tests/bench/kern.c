@@ -73,23 +73,30 @@ enum { MAX_ROUNDS = 15 };
 
 struct product {
     int m, n, k, what, rounds;
-    bool pack; /* weights inside the timing */
+    bool pack[3]; /* the weight inside the timing, by what */
     enum gemm_dtype t;
-    struct gemm_weight *g;
+    struct gemm_weight *g; /* with the gradient's layout where that is what */
     float *x, *y, *dw;
     void *scratch;
-    size_t burst; /* rounds of a burst, about half a millisecond */
-    struct watch watch, peak[MAX_ROUNDS + 1];
-    double time_s[MAX_ROUNDS], ops[256];
+    size_t burst; /* rounds of a burst, a third of a millisecond or more */
+    struct watch watch;
+    double time_s[MAX_ROUNDS], peak[MAX_ROUNDS + 1][256]; /* of each thread */
 };
 
-/* The peak beside each round. */
-static void burst(struct worker *w, struct product *p, struct watch *watch)
+/* The peak beside each round: all threads at once, of each the best of a few bursts, so that
+ * another program that runs for a moment does not lower it. */
+static void burst(struct worker *w, struct product *p, double *peak)
 {
+    enum { BURSTS = 4 };
     float sink = 0.001f;
-    watch_start(w, watch);
-    p->ops[w->tid] = peak_burst(p->t, p->burst, &sink);
-    watch_stop(w, watch);
+    double best = 0;
+    team_barrier(w);
+    for (int i = 0; i < BURSTS; i++) {
+        double start = now(), ops = peak_burst(p->t, p->burst, &sink), rate = ops / (now() - start);
+        best = rate > best ? rate : best;
+    }
+    peak[w->tid] = best;
+    team_barrier(w);
 }
 
 static void product_pass(struct worker *w, void *arg)
@@ -97,10 +104,10 @@ static void product_pass(struct worker *w, void *arg)
     struct product *p = arg;
     gemm_weight_pack(w, &p->g, 1);
     for (int r = 0; r < p->rounds; r++) {
-        burst(w, p, &p->peak[r]);
+        burst(w, p, p->peak[r]);
         p->watch.best = 0;
         watch_start(w, &p->watch);
-        if (p->pack && p->what < 2)
+        if (p->pack[p->what])
             gemm_weight_pack(w, &p->g, 1);
         if (p->what == 0)
             gemm_forward(w, p->g, p->m, p->x, p->k, p->y, p->n, NULL, p->scratch);
@@ -113,7 +120,7 @@ static void product_pass(struct worker *w, void *arg)
         if (w->tid == 0)
             p->time_s[r] = p->watch.best;
     }
-    burst(w, p, &p->peak[p->rounds]);
+    burst(w, p, p->peak[p->rounds]);
 }
 
 static int by_value(const void *a, const void *b)
@@ -125,14 +132,12 @@ static int by_value(const void *a, const void *b)
 /* The least time, and the median share of the peak before and after a round. */
 static double product_time(struct product *p, double work, double *share)
 {
-    double of_peak[MAX_ROUNDS], ops = 0, best = 1e9;
-    for (int r = 0; r <= MAX_ROUNDS; r++)
-        p->peak[r].best = 0;
+    double of_peak[MAX_ROUNDS], best = 1e9;
     team_run(n_threads, product_pass, p);
-    for (int i = 0; i < n_threads; i++)
-        ops += p->ops[i];
     for (int r = 0; r < p->rounds; r++) {
-        double peak = 2 * ops / (p->peak[r].best + p->peak[r + 1].best);
+        double peak = 0;
+        for (int i = 0; i < n_threads; i++)
+            peak += (p->peak[r][i] + p->peak[r + 1][i]) / 2;
         of_peak[r] = work / p->time_s[r] / peak;
         best = p->time_s[r] < best ? p->time_s[r] : best;
     }
@@ -165,7 +170,11 @@ static void products(int m, enum gemm_dtype t)
         struct err e = {0};
         float *w = filled((size_t)n * (size_t)k);
         struct product p = {.m = m, .n = n, .k = k, .t = t, .rounds = n > 10000 ? 5 : MAX_ROUNDS};
-        p.pack = pack_inside;
+        /* a gradient without a layout of its own packs the matrix itself, always */
+        bool both =
+            gemm_weight_bytes(n, k, backend, t, true) > gemm_weight_bytes(n, k, backend, t, false);
+        p.pack[0] = pack_inside;
+        p.pack[1] = pack_inside && both;
         p.burst = burst_rounds(t);
         p.x = filled((size_t)m * (size_t)k);
         p.y = filled((size_t)m * (size_t)n);
@@ -174,8 +183,8 @@ static void products(int m, enum gemm_dtype t)
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
         size_t copies = gemm_weight_bytes(n, k, backend, t, true);
         void *place = copies ? sys_pages(copies, &e) : NULL;
-        p.g = gemm_weight_new(w, n, k, backend, t, true, place, &e);
         for (p.what = 0; p.what < 3; p.what++) {
+            p.g = gemm_weight_new(w, n, k, backend, t, p.what == 1, place, &e);
             double share, best = product_time(&p, work, &share);
             flops += work * times[i];
             seconds += best * times[i];
@@ -184,8 +193,8 @@ static void products(int m, enum gemm_dtype t)
                    gemm_dtype_words[t], m, names[i], directions[p.what], work / best / 1e9,
                    100 * share, (t == GEMM_BF16 ? 2. : 4.) * n * k / best / 1e9);
             fflush(stdout);
+            gemm_weight_free(p.g);
         }
-        gemm_weight_free(p.g);
         if (place)
             sys_pages_free(place, copies);
         sys_pages_free(w, (size_t)n * (size_t)k * 4);
