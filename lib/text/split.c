@@ -2,12 +2,14 @@
 #include <string.h>
 #include "base/bug.h"
 #include "base/compiler.h"
+#include "base/le.h"
 #include "base/mem.h"
 #include "text/split_int.h"
 
 struct stage {
     struct split_rule rule;
     split_machine *machine;
+    split_windows *windows;  /* NULL: machine serves */
     struct regex_code *code; /* of SPLIT_REGEX */
 };
 
@@ -19,7 +21,8 @@ struct split {
 struct cutter {
     const struct split *split;
     const unsigned char *s;
-    size_t n, at, from;
+    size_t n, at, from;                                  /* at: where the next piece begins */
+    struct split_place place;                            /* of windows */
     size_t begin[SPLIT_MAX_RULES], end[SPLIT_MAX_RULES]; /* of each stage's piece that holds at */
     struct regex_scan *scan[SPLIT_MAX_RULES];
 };
@@ -168,7 +171,7 @@ int split_add_rule(struct split *s, const struct split_rule *r, struct err *e)
     struct stage *t = next_stage(s, e);
     if (!t)
         return -1;
-    *t = (struct stage){.rule = *r, .machine = split_machine_of(r)};
+    *t = (struct stage){.rule = *r, .machine = split_plain_of(r), .windows = split_windows_of(r)};
     if (!t->machine)
         BUG("a rule of kind %d is no state machine", (int)r->kind);
     s->n_stages++;
@@ -258,6 +261,7 @@ void cut_begin(struct cutter *c, const char *text, size_t n)
     c->s = (const unsigned char *)text;
     c->n = n;
     c->at = c->from = 0;
+    c->place = (struct split_place){0, 0};
     memset(c->end, 0, sizeof c->end); /* what ends at or before `at` is no piece yet */
 }
 
@@ -299,20 +303,62 @@ static size_t chain_next(struct cutter *c, struct err *e)
     return n;
 }
 
+/* ---- pieces as ends */
+
+/* The same as the machine gives, by way of windows. */
+static long ends_of_windows(struct cutter *c, uint32_t *ends, size_t max, struct err *e)
+{
+    struct cut_window w[16];
+    const size_t room = max / 64 < ARRAY_LEN(w) ? max / 64 : ARRAY_LEN(w);
+    size_t k = 0, n;
+    while (k == 0) {
+        n = c->split->stage[0].windows(c->s, &c->place, c->n, &c->split->stage[0].rule, w, room);
+        if (n == 0)
+            return too_long(e);
+        for (size_t i = 0; i < n; i++)
+            for (uint64_t v = w[i].ends; v; v &= v - 1) {
+                size_t end = w[i].at + (size_t)CTZ64(v);
+                if (UNLIKELY(end - c->from > UINT32_MAX)) {
+                    c->place = (struct split_place){c->at, c->at}; /* again, from there on */
+                    return k ? (long)k : too_long(e);
+                }
+                ends[k++] = (uint32_t)(end - c->from);
+                c->at = end;
+            }
+    }
+    return (long)k;
+}
+
+/* The end of the piece at c->at; 0: an error. */
+static size_t piece_end(struct cutter *c, struct err *e)
+{
+    const struct stage *t = &c->split->stage[0];
+    uint32_t len;
+    if (c->split->n_stages > 1 || !t->machine)
+        return chain_next(c, e);
+    if (t->machine(c->s, c->at, c->n, &t->rule, &len, 1))
+        return c->at + len;
+    too_long(e);
+    return 0;
+}
+
 long cut_next(struct cutter *c, uint32_t *ends, size_t max, struct err *e)
 {
     c->from = c->at;
     if (c->at == c->n)
         return 0;
     const struct stage *t = &c->split->stage[0];
+    if (c->split->n_stages == 1 && t->windows && max >= 64)
+        return ends_of_windows(c, ends, max, e);
+    size_t k = 0;
     if (c->split->n_stages == 1 && t->machine) {
-        size_t k = t->machine(c->s, c->at, c->n, &t->rule, ends, max);
+        k = t->machine(c->s, c->at, c->n, &t->rule, ends, max);
         if (!k)
             return too_long(e);
         c->at += ends[k - 1];
+        c->place = (struct split_place){c->at, c->at};
         return (long)k;
     }
-    size_t k = 0;
     while (k < max && c->at < c->n) {
         size_t end = chain_next(c, e);
         if (!end)
@@ -326,4 +372,59 @@ long cut_next(struct cutter *c, uint32_t *ends, size_t max, struct err *e)
         c->at = end;
     }
     return (long)k;
+}
+
+/* ---- pieces as windows */
+
+/* Of 8 bytes, those that begin a character of three, as bits. */
+static uint64_t wide8(const unsigned char *s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), low = ones * 0x7f;
+    uint64_t x = (le64_get(s) & ones * 0xf0) ^ ones * 0xe0;     /* zero: such a byte */
+    uint64_t is = (~(((x & low) + low) | x | low) & ~low) >> 7; /* a bit in each such byte */
+    return is * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* Characters of three bytes that begin in s[0..n), at most 64 bytes. */
+static uint64_t wide_of(const unsigned char *s, size_t n)
+{
+    uint64_t wide = 0;
+    for (size_t i = 0; i < n; i += 8)
+        wide |= wide8(s + i) << i;
+    return n < 64 ? wide & ((UINT64_C(1) << n) - 1) : wide;
+}
+
+/* A window for each piece, more for one that is longer. */
+static long plain_windows(struct cutter *c, struct cut_window *w, size_t max, struct err *e)
+{
+    struct split_place *at = &c->place;
+    size_t k = 0;
+    while (k < max && at->p < c->n) {
+        if (at->end <= at->p) {
+            if (!(at->end = piece_end(c, e)))
+                return -1;
+            c->at = at->end;
+        }
+        const size_t left = at->end - at->p;
+        if (left >= 64) {
+            w[k] = (struct cut_window){at->p, 0, wide_of(c->s + at->p, 64)};
+            k += w[k].wide != 0;
+            at->p += 64 - CUT_OVERLAP;
+        } else {
+            w[k++] = (struct cut_window){at->p, UINT64_C(1) << left, wide_of(c->s + at->p, left)};
+            at->p = at->end;
+        }
+    }
+    return (long)k;
+}
+
+long cut_windows(struct cutter *c, struct cut_window *w, size_t max, struct err *e)
+{
+    const struct stage *t = &c->split->stage[0];
+    if (c->split->n_stages > 1 || !t->windows)
+        return plain_windows(c, w, max, e);
+    if (c->place.p == c->n)
+        return 0;
+    size_t k = t->windows(c->s, &c->place, c->n, &t->rule, w, max);
+    return k ? (long)k : too_long(e);
 }

@@ -84,4 +84,19 @@ void cut_begin(struct cutter *c, const char *text, size_t n);
 long cut_next(struct cutter *c, uint32_t *ends, size_t max, struct err *e);
 size_t cut_from(const struct cutter *c); /* where the first piece of the last cut_next begins */
 
+/* The same pieces as bits, for who wants speed: a text is cut by one of the two. The first piece
+ * begins at 0, each other one where the one before ends; a window without ends belongs to a piece
+ * that ends in a later one. Windows that hold ends and come next to each other overlap by none,
+ * those without by CUT_OVERLAP bytes, so that two characters of three bytes each that stand side by
+ * side in a piece are found in one window, and in one alone; what is in no window is in the middle
+ * of a piece and holds no such characters. Returns how many, 0 = end of text, -1 = error. */
+struct cut_window {
+    size_t at;     /* in the text */
+    uint64_t ends; /* bit i: a piece ends before the byte at + i */
+    uint64_t wide; /* bit i: a character of three bytes begins with the byte at + i, in a piece that
+                      does not end behind ends */
+};
+enum { CUT_OVERLAP = 3 };
+long cut_windows(struct cutter *c, struct cut_window *w, size_t max, struct err *e);
+
 #endif

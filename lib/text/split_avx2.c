@@ -3,7 +3,7 @@
 #    include "text/block_avx2_int.h"
 #    include "text/split_vec_impl_int.h"
 
-split_machine *split_avx2_of(const struct split_rule *r)
+split_windows *split_avx2_of(const struct split_rule *r)
 {
     return vec_machine_of(r);
 }

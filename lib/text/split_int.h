@@ -10,7 +10,18 @@ struct stage;
 typedef size_t split_machine(const unsigned char *s, size_t p, size_t n, const struct split_rule *r,
                              uint32_t *ends, size_t max);
 /* The machine of a rule, specialised for it where it is one of the common ones. */
-split_machine *split_machine_of(const struct split_rule *r);
+split_machine *split_plain_of(const struct split_rule *r);
+
+/* Where a cutter is: the piece that p stands in ends at end, if that lies behind it. */
+struct split_place {
+    size_t p, end;
+};
+/* Cuts s[at->p..n): writes up to max windows, returns how many. 0: at->p == n, or the piece there
+ * is longer than 32 bits say. */
+typedef size_t split_windows(const unsigned char *s, struct split_place *at, size_t n,
+                             const struct split_rule *r, struct cut_window *w, size_t max);
+/* The one of a rule for this processor; NULL: there is none. */
+split_windows *split_windows_of(const struct split_rule *r);
 
 /* pcre2: code is shared, scan is one a thread. */
 struct regex_code;

@@ -242,13 +242,13 @@ split_machine *split_plain_of(const struct split_rule *r)
     return NULL;
 }
 
-split_machine *split_machine_of(const struct split_rule *r)
+split_windows *split_windows_of(const struct split_rule *r)
 {
-    split_machine *m = NULL;
 #if defined(__x86_64__)
     enum isa isa;
     if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
-        m = isa == ISA_AVX2 ? split_avx2_of(r) : split_avx512_of(r);
+        return isa == ISA_AVX2 ? split_avx2_of(r) : split_avx512_of(r);
 #endif
-    return m ? m : split_plain_of(r);
+    (void)r;
+    return NULL;
 }

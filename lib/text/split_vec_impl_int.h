@@ -13,7 +13,7 @@
  * character as a bit in masks, where pieces begin follows from the masks by a few operations (a run
  * is a mask's bits without a gap; adding a run's first bit to its mask carries to its end), and the
  * next window begins at the last beginning that is certain. Where there is none, or near the
- * text's end, the plain machine gives a piece.
+ * text's end, the plain machine gives pieces.
  */
 #include "base/compiler.h"
 #include "text/split_vec_int.h"
@@ -25,6 +25,7 @@ struct classes {
     uint64_t letter, number, space, line, other; /* a byte is in one of them, line in space too */
     uint64_t blank;                              /* U+0020 */
     uint64_t tail;                               /* bytes that continue a character */
+    uint64_t wide;                               /* bytes that begin one of three */
     uint64_t upper, lower, both, mark;           /* of letters, as o200k tells them apart */
 };
 
@@ -56,6 +57,7 @@ static ALWAYS_INLINE void add_wide(struct classes *c, const struct block *b, uin
     const unsigned letters = UNI_LETTERS | (f.marks ? (unsigned)UNI_MARKS : 0);
     uint64_t space = 0, number = 0;
     c->tail = block_in(b, 0x80, 0xbf);
+    c->wide = block_in(b, 0xe0, 0xef);
     uint64_t han = block_in(b, 0xe4, 0xe9);
     han &= ~(block_is(b, 0xe4) & (block_is(b, 0xb7) >> 1 | UINT64_C(1) << 63));
     uint64_t rest = high & ~c->tail & ~han;
@@ -96,7 +98,7 @@ static ALWAYS_INLINE void classify(struct classes *c, const unsigned char *s, st
     c->blank = block_is(&b, ' ');
     c->space = block_in(&b, '\t', '\r') | c->blank;
     c->line = f.kind == SPLIT_GPT2 ? 0 : block_is(&b, '\n') | block_is(&b, '\r');
-    c->tail = c->upper = c->lower = c->both = c->mark = 0;
+    c->tail = c->wide = c->upper = c->lower = c->both = c->mark = 0;
     if (f.kind == SPLIT_O200K) {
         c->upper = block_in(&b, 'A', 'Z');
         c->lower = c->letter & ~c->upper;
@@ -268,59 +270,92 @@ static ALWAYS_INLINE uint64_t o200k_begins(const struct classes *c, const unsign
     return begins;
 }
 
-/* The bits of v but the lowest as numbers added to base, and room for 64 behind them. */
-static ALWAYS_INLINE void put_ends(uint32_t *ends, uint64_t v, uint32_t base)
+/* Windows of a piece that is longer than one: those in which cuts may be of interest, and the last.
+ */
+static NO_INLINE size_t long_piece(const unsigned char *s, struct split_place *at,
+                                   struct cut_window *w, size_t max)
 {
-    do {
-        for (int i = 0; i < 8; i++) {
-            ends[i] = base + (uint32_t)CTZ64(v | UINT64_C(1) << 63);
-            v &= v - 1;
-        }
-        ends += 8;
-    } while (v);
+    size_t p = at->p, k = 0;
+    struct block b;
+    for (; k < max && at->end - p >= WINDOW; p += WINDOW - CUT_OVERLAP) {
+        block_load(&b, s + p);
+        w[k] = (struct cut_window){.at = p, .wide = block_in(&b, 0xe0, 0xef)};
+        k += w[k].wide != 0;
+    }
+    if (k < max) {
+        const unsigned left = (unsigned)(at->end - p);
+        block_load(&b, s + p);
+        w[k++] =
+            (struct cut_window){p, UINT64_C(1) << left, block_in(&b, 0xe0, 0xef) & below(left)};
+        p = at->end;
+    }
+    at->p = p;
+    return k;
 }
 
-static ALWAYS_INLINE size_t run_form(const unsigned char *s, size_t p, size_t n,
-                                     const struct split_rule *r, uint32_t *ends, size_t max,
+/* A piece that the window does not hold, or all pieces near the text's end. 0: one that no 32 bits
+ * hold. */
+static NO_INLINE size_t plain_pieces(const unsigned char *s, struct split_place *at, size_t n,
+                                     const struct split_rule *r, struct cut_window *w, size_t max)
+{
+    uint32_t ends[WINDOW];
+    const size_t left = n - at->p;
+    size_t k = split_plain_of(r)(s, at->p, n, r, ends, left < WINDOW ? WINDOW : 1);
+    if (k == 0)
+        return 0;
+    if (ends[k - 1] >= WINDOW) {
+        at->end = at->p + ends[k - 1];
+        return long_piece(s, at, w, max);
+    }
+    struct block b;
+    block_load(&b, s + at->p);
+    *w = (struct cut_window){.at = at->p, .wide = block_in(&b, 0xe0, 0xef) & below(ends[k - 1])};
+    at->p += ends[k - 1];
+    while (k > 0)
+        w->ends |= UINT64_C(1) << ends[--k];
+    return 1;
+}
+
+static ALWAYS_INLINE size_t run_form(const unsigned char *s, struct split_place *at, size_t n,
+                                     const struct split_rule *r, struct cut_window *w, size_t max,
                                      struct form f)
 {
-    split_machine *plain = split_plain_of(r);
-    size_t from = p, k = 0;
-    while (n - p >= WINDOW && max - k >= WINDOW) {
-        struct classes c;
-        uint64_t begins;
-        unsigned sure = WINDOW;
-        classify(&c, s + p, f);
-        if (c.space >> 63) { /* how a run of space is cut depends on what follows */
-            uint64_t edge = ~c.space;
-            sure = edge ? 65 - (unsigned)CLZ64(edge) : 0;
+    size_t k = at->end > at->p ? long_piece(s, at, w, max) : 0;
+    while (k < max && at->p < n) {
+        size_t p = at->p, more = 1;
+        while (LIKELY(n - p >= WINDOW && k < max)) {
+            struct classes c;
+            uint64_t begins;
+            unsigned sure = WINDOW;
+            classify(&c, s + p, f);
+            if (c.space >> 63) { /* how a run of space is cut depends on what follows */
+                uint64_t edge = ~c.space;
+                sure = edge ? 65 - (unsigned)CLZ64(edge) : 0;
+            }
+            begins = f.kind == SPLIT_GPT2     ? gpt2_begins(&c, s + p, n - p)
+                     : f.kind == SPLIT_CL100K ? cl100k_begins(&c, s + p, n - p, f)
+                                              : o200k_begins(&c, s + p, n - p, f, &sure);
+            begins &= below(sure) & ~UINT64_C(1);
+            if (UNLIKELY(begins == 0))
+                break;
+            const unsigned last = 63 - (unsigned)CLZ64(begins);
+            w[k++] = (struct cut_window){p, begins, c.wide & below(last)};
+            p += last;
         }
-        begins = f.kind == SPLIT_GPT2     ? gpt2_begins(&c, s + p, n - p)
-                 : f.kind == SPLIT_CL100K ? cl100k_begins(&c, s + p, n - p, f)
-                                          : o200k_begins(&c, s + p, n - p, f, &sure);
-        begins &= below(sure) & ~UINT64_C(1);
-        if (UNLIKELY(begins == 0)) {
-            uint32_t len;
-            if (!plain(s, p, n, r, &len, 1) || p + len - from > UINT32_MAX)
-                return k;
-            p += len;
-            ends[k++] = (uint32_t)(p - from);
-            if (len > WINDOW * 1024)
-                return k;
-            continue;
-        }
-        put_ends(ends + k, begins, (uint32_t)(p - from));
-        k += (size_t)POPCOUNT64(begins);
-        p += 63 - (unsigned)CLZ64(begins);
+        at->p = p;
+        if (k < max && p < n)
+            k += more = plain_pieces(s, at, n, r, w + k, max - k);
+        if (more == 0)
+            break;
     }
-    return k || p == n ? k : plain(s, p, n, r, ends, max);
+    return k;
 }
 
-#define VEC_MACHINE(name, ...)                                                                 \
-    static size_t name(const unsigned char *s, size_t p, size_t n, const struct split_rule *r, \
-                       uint32_t *ends, size_t max)                                             \
-    {                                                                                          \
-        return run_form(s, p, n, r, ends, max, (struct form){__VA_ARGS__});                    \
+#define VEC_MACHINE(name, ...)                                                       \
+    static size_t name(const unsigned char *s, struct split_place *at, size_t n,     \
+                       const struct split_rule *r, struct cut_window *w, size_t max) \
+    {                                                                                \
+        return run_form(s, at, n, r, w, max, (struct form){__VA_ARGS__});            \
     }
 
 VEC_MACHINE(vec_gpt2, .kind = SPLIT_GPT2)
@@ -331,7 +366,7 @@ VEC_MACHINE(vec_o200k, .kind = SPLIT_O200K, .digits = 3, .contractions = true)
 VEC_MACHINE(vec_o200k_any, .kind = SPLIT_O200K, .digits = r->digits,
             .contractions = !r->no_contractions)
 
-static split_machine *vec_machine_of(const struct split_rule *r)
+static split_windows *vec_machine_of(const struct split_rule *r)
 {
     switch (r->kind) {
     case SPLIT_GPT2:

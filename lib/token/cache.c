@@ -18,8 +18,7 @@ const uint64_t cache_keep[CACHE_INLINE + 1][2] = {
 
 int cache_init(struct cache *c, struct err *e)
 {
-    *c = (struct cache){
-        .n_cells = (size_t)1 << FIRST_BITS, .shift = 64 - FIRST_BITS, .pool_used = 1};
+    *c = (struct cache){.n_cells = (size_t)1 << FIRST_BITS, .pool_used = 1};
     c->cells = sys_pages(c->n_cells * sizeof *c->cells, e);
     c->pool = sys_pages(POOL_WORDS * sizeof *c->pool, e);
     return c->cells && c->pool ? 0 : -1;
@@ -51,18 +50,19 @@ static int grow(struct cache *c, struct err *e)
     struct cache_cell *cells = sys_pages(n * sizeof *cells, e);
     if (!cells)
         return -1;
+    struct cache grown = *c;
+    grown.cells = cells;
+    grown.n_cells = n;
     for (size_t i = 0; i < c->n_cells; i++) {
         if (c->cells[i].k1 == 0)
             continue;
-        size_t k = hash_of(&c->cells[i]) >> (c->shift - 2);
-        while (cells[k].k1)
-            k = (k + 1) & (n - 1);
-        cells[k] = c->cells[i];
+        struct cache_cell *cell = cache_home(&grown, hash_of(&c->cells[i]));
+        while (cell->k1)
+            cell = cell + 1 < cells + n ? cell + 1 : cells;
+        *cell = c->cells[i];
     }
     sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
-    c->cells = cells;
-    c->n_cells = n;
-    c->shift -= 2;
+    *c = grown;
     return 0;
 }
 
@@ -79,10 +79,10 @@ int cache_ready(struct cache *c, size_t n, struct err *e)
     return 0;
 }
 
-void cache_long_key(struct cache_key *k, const char *s, size_t n)
+struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n)
 {
-    k->k0 = k->hash = hash64(s, n, 0);
-    k->k1 = CACHE_LONG;
+    const uint64_t hash = hash64(s, n, 0);
+    return (struct cache_key){hash, CACHE_LONG, cache_home(c, hash), s};
 }
 
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n)
@@ -101,8 +101,7 @@ static bool take(struct cache *c, size_t n, uint32_t *at)
     return true;
 }
 
-bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, const char *s,
-                size_t n)
+bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, size_t n)
 {
     struct cache_cell taken = {.k0 = k->k0, .k1 = k->k1};
     uint32_t at;
@@ -114,7 +113,7 @@ bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key
             !take(c, 1 + (n + 3) / 4, &at))
             return false;
         c->pool[at] = (uint32_t)n;
-        memcpy(c->pool + at + 1, s, n);
+        memcpy(c->pool + at + 1, k->s, n);
         taken.k1 |= at;
     }
     taken.id[0] = (uint32_t)CACHE_NONE << CACHE_COUNT_AT;
@@ -137,12 +136,12 @@ void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, s
     }
 }
 
-void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
-               const uint32_t *ids, size_t n_ids)
+void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
+               size_t n_ids)
 {
-    struct cache_cell *cell = cache_find(c, k, s, n);
+    struct cache_cell *cell = cache_find(c, k, n);
     if (POOL_WORDS - c->pool_used < CACHE_LONGEST + n_ids) /* it must not stay without ids */
         return;
-    if (cache_take(c, cell, k, s, n))
+    if (cache_take(c, cell, k, n))
         cache_fill(c, cell, ids, n_ids);
 }

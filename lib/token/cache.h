@@ -35,15 +35,16 @@ struct cache_cell {
 /* k1's top byte is the length of an inline piece, or LONG; of a long piece k0 is a hash and k1's
  * low half the place of its bytes in the pool. k1 == 0: an empty cell. */
 struct cache_key {
-    uint64_t k0, k1, hash;
+    uint64_t k0, k1;
+    struct cache_cell *home; /* two cells that are looked at first; until the next cache_ready() */
+    const char *s;           /* the piece */
 };
 #define CACHE_LONG (UINT64_C(0xff) << 56)
 
 struct cache {
     struct cache_cell *cells;
-    size_t n_cells, used;
-    int shift;      /* 64 - log2(n_cells) */
-    uint32_t *pool; /* words */
+    size_t n_cells, used; /* n_cells: a power of two */
+    uint32_t *pool;       /* words */
     size_t pool_used;
 };
 
@@ -53,55 +54,109 @@ void cache_release(struct cache *c);
 int cache_ready(struct cache *c, size_t n, struct err *e);
 /* Keeps the piece in the empty cell that cache_find gave for it, with CACHE_NONE until cache_fill.
  * false: there is no room. */
-bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, const char *s,
-                size_t n);
+bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, size_t n);
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids);
 /* Both at once: keeps the ids of a piece that is not there, if there is room. */
-void cache_put(struct cache *c, const struct cache_key *k, const char *s, size_t n,
-               const uint32_t *ids, size_t n_ids);
+void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
+               size_t n_ids);
 /* Of pieces longer than CACHE_INLINE and at most CACHE_LONGEST. */
-void cache_long_key(struct cache_key *k, const char *s, size_t n);
+struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n);
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);
 
-/* Its top bits choose the cell. */
 static ALWAYS_INLINE uint64_t cache_mix(uint64_t a, uint64_t b)
 {
     return (a ^ b * UINT64_C(0x9fb21c651e98df25)) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static ALWAYS_INLINE struct cache_cell *cache_home(const struct cache *c, uint64_t hash)
+{
+    return &c->cells[(hash >> 40) & (c->n_cells - 2)];
 }
 
 /* The bytes of a piece in the two words that it is loaded with. */
 extern const uint64_t cache_keep[CACHE_INLINE + 1][2];
 
 /* The key of a piece of 1 to CACHE_LONGEST bytes, with 16 readable bytes from its beginning. */
-static ALWAYS_INLINE void cache_key(struct cache_key *k, const char *s, size_t n)
+static ALWAYS_INLINE struct cache_key cache_key(const struct cache *c, const char *s, size_t n)
 {
-    if (UNLIKELY(n > CACHE_INLINE)) {
-        cache_long_key(k, s, n);
-        return;
-    }
-    k->k0 = le64_get((const unsigned char *)s) & cache_keep[n][0];
-    k->k1 = (le64_get((const unsigned char *)s + 8) & cache_keep[n][1]) | (uint64_t)n << 56;
-    k->hash = cache_mix(k->k0, k->k1);
+    if (UNLIKELY(n > CACHE_INLINE))
+        return cache_long_key(c, s, n);
+    const uint64_t k0 = le64_get((const unsigned char *)s) & cache_keep[n][0];
+    const uint64_t k1 = (le64_get((const unsigned char *)s + 8) & cache_keep[n][1]) | (uint64_t)n
+                                                                                          << 56;
+    return (struct cache_key){k0, k1, cache_home(c, cache_mix(k0, k1)), s};
 }
 
-static ALWAYS_INLINE void cache_prefetch(const struct cache *c, const struct cache_key *k)
+/* Of a piece that is not kept: no cell is it. */
+static ALWAYS_INLINE struct cache_key cache_no_key(const struct cache *c, const char *s)
 {
-    PREFETCH(&c->cells[k->hash >> c->shift]);
+    return (struct cache_key){0, CACHE_LONG, c->cells, s};
+}
+
+/* Of a short piece: which of the cells at home it may stand in, and whether it does. */
+static ALWAYS_INLINE bool cache_at_home(const struct cache_key *k, const struct cache_cell **cell)
+{
+    const struct cache_cell *c = k->home;
+    const bool first = ((c[0].k0 ^ k->k0) | (c[0].k1 ^ k->k1)) == 0;
+    const bool second = ((c[1].k0 ^ k->k0) | (c[1].k1 ^ k->k1)) == 0;
+    *cell = c + second;
+    return first | second;
+}
+
+/* Of a short piece. */
+static ALWAYS_INLINE bool cache_is(const struct cache_cell *cell, const struct cache_key *k)
+{
+    return ((cell->k0 ^ k->k0) | (cell->k1 ^ k->k1)) == 0;
 }
 
 /* The piece's cell, or the empty one where it would go. */
 static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const struct cache_key *k,
-                                                   const char *s, size_t n)
+                                                   size_t n)
 {
-    for (size_t i = k->hash >> c->shift;; i++) {
-        struct cache_cell *cell = &c->cells[i & (c->n_cells - 1)];
-        if (cell->k1 == 0)
-            return cell;
-        if (cell->k0 == k->k0 &&
-            (LIKELY(cell->k1 == k->k1) ||
-             (n > CACHE_INLINE && cell->k1 >= CACHE_LONG && cache_long_is(c, cell, s, n))))
+    for (struct cache_cell *cell = k->home;; cell++) {
+        if (UNLIKELY(cell == c->cells + c->n_cells))
+            cell = c->cells;
+        if (cell->k1 == 0 || cache_is(cell, k) ||
+            (n > CACHE_INLINE && cell->k0 == k->k0 && cell->k1 >= CACHE_LONG &&
+             cache_long_is(c, cell, k->s, n)))
             return cell;
     }
+}
+
+/* A cell's ids at v, where there is room for CACHE_IDS: how many, or CACHE_POOLED or CACHE_NONE and
+ * none that count. */
+static ALWAYS_INLINE uint32_t cache_ids(uint32_t *v, const struct cache_cell *cell)
+{
+    typedef VECTOR(uint32_t, 16) four;
+    const four mask = {(UINT32_C(1) << CACHE_COUNT_AT) - 1, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    four ids; /* all of them: quicker than to look how many */
+    memcpy(&ids, cell->id, sizeof ids);
+    ids &= mask;
+    memcpy(v, &ids, sizeof ids);
+    return cell->id[0] >> CACHE_COUNT_AT;
+}
+
+static ALWAYS_INLINE bool cache_is_none(const struct cache_cell *cell)
+{
+    return cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE;
+}
+
+/* How many a cell has, unless it has CACHE_NONE. */
+static ALWAYS_INLINE size_t cache_n_ids(const struct cache_cell *cell)
+{
+    const uint32_t n = cell->id[0] >> CACHE_COUNT_AT;
+    return n == CACHE_POOLED ? cell->id[2] : n;
+}
+
+/* All of them, pooled or not, at v, where there is room for CACHE_IDS more: how many. */
+static ALWAYS_INLINE size_t cache_all_ids(const struct cache *c, uint32_t *v,
+                                          const struct cache_cell *cell)
+{
+    const uint32_t n = cache_ids(v, cell);
+    if (LIKELY(n != CACHE_POOLED))
+        return n;
+    memcpy(v, c->pool + cell->id[1], cell->id[2] * sizeof *v);
+    return cell->id[2];
 }
 
 #endif

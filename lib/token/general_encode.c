@@ -174,7 +174,7 @@ static NO_INLINE int encode_piece(struct general_run *x, const struct cache_key 
     if (m->encode(m, x->scratch, s, n, &x->tokens, &x->n_lost, x->e) < 0)
         return -1;
     if (n <= CACHE_LONGEST && lost == x->n_lost && x->out->n > before)
-        cache_put(&x->cache, key, s, n, x->out->v + before, x->out->n - before);
+        cache_put(&x->cache, key, n, x->out->v + before, x->out->n - before);
     return 0;
 }
 
@@ -185,31 +185,22 @@ static int encode_batch(struct general_run *x, const char *s, const struct span3
         return -1;
     for (size_t i = 0; i < k; i++)
         if (v[i].to - v[i].from <= CACHE_LONGEST) {
-            cache_key(&x->key[i], s + v[i].from, v[i].to - v[i].from);
-            cache_prefetch(&x->cache, &x->key[i]);
+            x->key[i] = cache_key(&x->cache, s + v[i].from, v[i].to - v[i].from);
+            PREFETCH(x->key[i].home);
         }
     for (size_t i = 0; i < k; i++) {
         const char *p = s + v[i].from;
         const size_t n = v[i].to - v[i].from;
         const struct cache_cell *cell =
-            n <= CACHE_LONGEST ? cache_find(&x->cache, &x->key[i], p, n) : NULL;
+            n <= CACHE_LONGEST ? cache_find(&x->cache, &x->key[i], n) : NULL;
         if (!cell || !cell->k1) {
             if (encode_piece(x, &x->key[i], p, n) < 0)
                 return -1;
             continue;
         }
-        const uint32_t count = cell->id[0] >> CACHE_COUNT_AT;
-        const bool pooled = count == CACHE_POOLED;
-        if (ids_reserve(out, CACHE_IDS + (pooled ? cell->id[2] : 0), x->e) < 0)
+        if (ids_reserve(out, cache_n_ids(cell) + CACHE_IDS, x->e) < 0)
             return -1;
-        if (pooled) {
-            memcpy(out->v + out->n, x->cache.pool + cell->id[1], cell->id[2] * sizeof *out->v);
-            out->n += cell->id[2];
-        } else {
-            memcpy(out->v + out->n, cell->id, sizeof cell->id);
-            out->v[out->n] &= (UINT32_C(1) << CACHE_COUNT_AT) - 1;
-            out->n += count;
-        }
+        out->n += cache_all_ids(&x->cache, out->v + out->n, cell);
     }
     return 0;
 }

@@ -91,22 +91,17 @@ void junctions_add(struct junctions *j, const char *s, size_t n)
     }
 }
 
-size_t junctions_cut(const struct junctions *j, const char *s, size_t from, size_t n,
-                     uint32_t *ends, size_t *k, size_t most)
+void junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    size_t at = from, m = *k;
-    while (at + 6 <= n && m < most) {
-        unsigned char c = p[at];
-        if ((c & 0xf0) == 0xe0) {
-            bool next = (p[at + 3] & 0xf0) == 0xe0;
-            at += 3;
-            ends[m] = (uint32_t)at;
-            m += next & !junction_spanned(j, p + at - 3);
-        } else {
-            at += c < 0x80 ? 1 : c < 0xe0 ? 2 : 4;
+    for (size_t i = 0; i < n; i++) {
+        /* the characters behind which another one of three bytes stands */
+        const unsigned char *p = (const unsigned char *)s + w[i].at;
+        uint64_t cuts = 0;
+        for (uint64_t v = w[i].wide & w[i].wide >> 3; v; v &= v - 1) {
+            const unsigned at = (unsigned)CTZ64(v);
+            cuts |= (~junction_spanned(j, p + at) & 1) << at;
         }
+        w[i].wide = cuts << 3 & ~w[i].ends;
+        w[i].ends |= w[i].wide;
     }
-    *k = m;
-    return at + 6 <= n ? at : n;
 }

@@ -6,7 +6,7 @@
  *
  *     struct junctions *j = junctions_new(e);
  *     junctions_add(j, s, n) ...         the bytes of every token
- *     junctions_cut(j, s, from, n, ends, &k, most)
+ *     junctions_mark(j, s, windows, k)   of a text, as split.h gives them
  *     junctions_free(j);
  *
  * The pairs that are spanned are bits in a table without keys: a bit set by another pair only means
@@ -15,12 +15,12 @@
 #ifndef TOKEN_JUNCTIONS_H
 #define TOKEN_JUNCTIONS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/compiler.h"
 #include "base/le.h"
 #include "quern/err.h"
+#include "text/split.h"
 
 enum { JUNCTION_BITS = 20 };
 
@@ -39,17 +39,15 @@ static ALWAYS_INLINE uint32_t junction_hash(uint64_t six)
 }
 
 /* Whether a token spans the place between the characters at p and p + 3; 8 bytes are readable. */
-static ALWAYS_INLINE bool junction_spanned(const struct junctions *j, const unsigned char *p)
+static ALWAYS_INLINE uint64_t junction_spanned(const struct junctions *j, const unsigned char *p)
 {
     uint64_t x = le64_get(p);
     uint32_t i = junction_hash(x), edge = (uint32_t)(x >> 16) & 0xffff;
     return ((j->pair[i >> 6] >> (i & 63)) | (j->edge[edge >> 6] >> (edge & 63))) & 1;
 }
 
-/* The ends, less than n and counted from s, of the parts of the piece s[from..n): appended to ends,
- * of which *k are there and most are room. Returns how far it came: n, or less if there is no more
- * room. 16 bytes behind the piece are readable. */
-size_t junctions_cut(const struct junctions *j, const char *s, size_t from, size_t n,
-                     uint32_t *ends, size_t *k, size_t most);
+/* Adds to the windows' ends the places within pieces that no token spans, and leaves in wide those
+ * alone. */
+void junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n);
 
 #endif
