@@ -340,8 +340,7 @@ static int run(struct dedup *d, struct err *e)
     }
     if (read_all(d, "dedup", true, e) < 0)
         return -1;
-    prog_talk(d->prog, "the table of %zu hashes takes %zu bytes", d->seen.n,
-              d->seen.n_slots * d->seen.width * sizeof(uint64_t));
+    prog_talk(d->prog, "the table of %zu hashes takes %zu bytes", d->seen.n, exact_bytes(&d->seen));
     return commit(d, e);
 }
 

@@ -1,4 +1,4 @@
-/* A growing set of 128-bit hashes in one array, ordered by hash. */
+/* A growing set of 128-bit hashes in one array of buckets, roughly ordered by hash. */
 #include "clean/exact.h"
 
 #include <stdlib.h>
@@ -9,15 +9,18 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
-enum { FIRST_SLOTS = 64, OVERFLOW_SLOTS = 64, SEG_BYTES = 2 << 20 };
+/* A bucket without values is one line of the cache. Its slots are filled from the first; a high
+ * word of 0 marks an empty one. */
+enum { SLOTS = 4, LO = SLOTS, VALUES = 2 * SLOTS, SMALL = 2 * SLOTS, LARGE = 4 * SLOTS };
+enum { FIRST_BUCKETS = 16, OVERFLOW_BUCKETS = 16, SEG_BYTES = 2 << 20 };
 
 void exact_init(struct exact *x, unsigned n_values)
 {
     if (n_values > 2)
         BUG("%u values", n_values);
     memset(x, 0, sizeof *x);
-    x->width = n_values ? 4 : 2;
-    x->seg_shift = n_values ? 16 : 17;
+    x->width = n_values ? LARGE : SMALL;
+    x->seg_shift = n_values ? 14 : 15;
 }
 
 void exact_release(struct exact *x)
@@ -28,78 +31,62 @@ void exact_release(struct exact *x)
     memset(x, 0, sizeof *x);
 }
 
-static ALWAYS_INLINE uint64_t *slot_at(const struct exact *x, size_t i)
+size_t exact_bytes(const struct exact *x)
 {
-    return x->seg[i >> x->seg_shift] + (i & (((size_t)1 << x->seg_shift) - 1)) * x->width;
+    return x->n_buckets * x->width * sizeof(uint64_t);
 }
 
-/* floor(hi * n / 2^64): grows with hi, so that the order by hash is the order by place. */
-static size_t home_of(uint64_t hi, uint64_t n)
+static ALWAYS_INLINE uint64_t *bucket_at(const struct exact *x, size_t i, unsigned width)
 {
-    uint64_t a = hi >> 32, b = hi & 0xffffffffu, c = n >> 32, d = n & 0xffffffffu;
-    uint64_t t = a * d + (b * d >> 32), u = b * c + (t & 0xffffffffu);
-    return (size_t)(a * c + (t >> 32) + (u >> 32));
+    return x->seg[i >> x->seg_shift] + (i & (((size_t)1 << x->seg_shift) - 1)) * width;
 }
 
-static bool is_empty(const uint64_t *s)
+/* The bucket for a hash, the overflow lies before the homes. It grows with hi and with n_homes. */
+static ALWAYS_INLINE size_t home_of(const struct exact *x, uint64_t hi)
 {
-    return !(s[0] | s[1]);
+    return (size_t)((hi >> 32) * x->n_homes >> 32) + (x->n_buckets - x->n_homes);
 }
 
-static ALWAYS_INLINE void copy_slot(uint64_t *to, const uint64_t *from, unsigned width)
+static ALWAYS_INLINE unsigned n_used(const uint64_t *b)
 {
-    to[0] = from[0];
-    to[1] = from[1];
-    if (width == 4) {
-        to[2] = from[2];
-        to[3] = from[3];
-    }
+    return (unsigned)(b[0] != 0) + (b[1] != 0) + (b[2] != 0) + (b[3] != 0);
 }
 
-/* Where the hash would like to be: the overflow lies before the homes. */
-static ALWAYS_INLINE size_t place_of(const struct exact *x, uint64_t hi)
+static ALWAYS_INLINE void copy_slot(uint64_t *to, unsigned k, const uint64_t *from, unsigned m,
+                                    unsigned width)
 {
-    return home_of(hi, x->n_homes) + (x->n_slots - x->n_homes);
+    to[k] = from[m];
+    to[LO + k] = from[LO + m];
+    if (width == LARGE)
+        memcpy(to + VALUES + 2 * k, from + VALUES + 2 * m, 2 * sizeof *to);
 }
 
-/* Takes the entries of the slots [i, i + n), which lie in one segment, to `to`; how many. Which
- * slots are empty cannot be foretold, so nothing branches on it. */
-static ALWAYS_INLINE size_t take(const struct exact *x, size_t i, size_t n, uint64_t *to,
-                                 unsigned width)
-{
-    uint64_t *from = slot_at(x, i);
-    size_t m = 0;
-    for (size_t k = 0; k < n; k++) {
-        copy_slot(to + m * width, from + k * width, width);
-        m += !is_empty(from + k * width);
-    }
-    memset(from, 0, n * width * sizeof *from);
-    return m;
-}
-
-/* Spreads the entries over the array, which has grown behind its first n_old slots: each goes to
- * its new place or, where those behind it need it, below. No place is below an old one, so going
- * down from the last entry overwrites none that is still to be moved. */
+/* Takes all entries of the first n_old buckets and puts them where they belong now that homes have
+ * moved. No home is below an old one, nor an entry above its home; so, going down from the last
+ * bucket, an entry comes to those that are done or, past full ones, to one that is still to be
+ * done, from which it is taken again. */
 static ALWAYS_INLINE void spread(const struct exact *x, size_t n_old, unsigned width)
 {
-    enum { CHUNK = 128 };
-    uint64_t entry[CHUNK * 4];
-    size_t next = x->n_slots; /* what is at and behind it is done */
-    while (n_old > 0) {
-        size_t first = (n_old - 1) / CHUNK * CHUNK, m = take(x, first, n_old - first, entry, width);
-        n_old = first;
-        while (m-- > 0) {
-            size_t to = place_of(x, entry[m * width]);
-            next = to < next ? to : next - 1;
-            copy_slot(slot_at(x, next), entry + m * width, width);
+    while (n_old-- > 0) {
+        uint64_t old[LARGE], *b = bucket_at(x, n_old, width);
+        unsigned n = n_used(b);
+        memcpy(old, b, width * sizeof *b);
+        memset(b, 0, width * sizeof *b);
+        for (unsigned m = 0; m < n; m++) {
+            size_t to = home_of(x, old[m]);
+            while (UNLIKELY((b = bucket_at(x, to, width))[SLOTS - 1] != 0))
+                to--;
+            copy_slot(b, n_used(b), old, m, width);
         }
     }
 }
 
 static int resize(struct exact *x, size_t n_homes, size_t n_overflow, struct err *e)
 {
-    size_t n_old = x->n_slots, n_slots = n_homes + n_overflow;
-    size_t n_seg = ((n_slots - 1) >> x->seg_shift) + 1;
+    size_t n_old = x->n_buckets, n = n_homes + n_overflow;
+    size_t n_seg = ((n - 1) >> x->seg_shift) + 1;
+    if (n_homes > UINT32_MAX)
+        return err_nomem(e, "a table of hashes", n * x->width * sizeof(uint64_t));
     if (mem_grow(&x->seg, &x->seg_cap, n_seg, sizeof *x->seg, e) < 0)
         return -1;
     while (x->n_seg < n_seg) {
@@ -108,111 +95,101 @@ static int resize(struct exact *x, size_t n_homes, size_t n_overflow, struct err
             return -1;
         x->n_seg++;
     }
-    x->n_slots = n_slots;
+    x->n_buckets = n;
     x->n_homes = n_homes;
-    if (x->width == 2)
-        spread(x, n_old, 2);
+    if (x->width == SMALL)
+        spread(x, n_old, SMALL);
     else
-        spread(x, n_old, 4);
+        spread(x, n_old, LARGE);
     return 0;
 }
 
 /* The smaller an entry, the more empty slots it may be given. */
 static int grow_homes(struct exact *x, struct err *e)
 {
-    double load = x->width == 2 ? 0.55 : 0.89, step = x->width == 2 ? 0.25 : 0.125;
+    double load = x->width == SMALL ? 0.85 : 0.89, step = x->width == SMALL ? 1 : 0.08;
     size_t more = (size_t)((double)x->n_homes * step);
-    size_t n_homes = x->n_homes + (more > FIRST_SLOTS ? more : FIRST_SLOTS);
-    size_t overflow = x->n_slots ? x->n_slots - x->n_homes : OVERFLOW_SLOTS;
+    size_t n_homes = x->n_homes + (more > FIRST_BUCKETS ? more : FIRST_BUCKETS);
+    size_t overflow = x->n_buckets ? x->n_buckets - x->n_homes : OVERFLOW_BUCKETS;
     if (resize(x, n_homes, overflow, e) < 0)
         return -1;
-    x->n_max = (size_t)((double)n_homes * load);
+    x->n_max = (size_t)((double)n_homes * load * SLOTS);
     return 0;
 }
 
 static int grow_overflow(struct exact *x, struct err *e)
 {
-    size_t overflow = x->n_slots - x->n_homes;
-    return resize(x, x->n_homes, overflow + OVERFLOW_SLOTS + overflow / 2, e);
+    size_t overflow = x->n_buckets - x->n_homes;
+    return resize(x, x->n_homes, overflow + OVERFLOW_BUCKETS + overflow / 2, e);
 }
 
 void exact_prefetch(const struct exact *x, struct hash128 h)
 {
     if (x->n)
-        PREFETCH(slot_at(x, place_of(x, h.hi)));
+        PREFETCH_WRITE(bucket_at(x, home_of(x, h.hi), x->width));
 }
 
-static ALWAYS_INLINE const uint64_t *slot_below(const struct exact *x, const uint64_t *s, size_t i)
+/* The slot of a hash in a bucket, SLOTS: it is not there. */
+static ALWAYS_INLINE unsigned slot_of(const uint64_t *b, uint64_t hi, uint64_t lo)
 {
-    size_t mask = ((size_t)1 << x->seg_shift) - 1;
-    return LIKELY(((i + 1) & mask) != 0) ? s - x->width : slot_at(x, i);
-}
-
-/* From h's place down to the first slot that is empty or not behind h; SIZE_MAX: there is none.
- * An empty slot is not behind any hash. */
-static ALWAYS_INLINE size_t seek(const struct exact *x, uint64_t hi, uint64_t lo)
-{
-    size_t i = place_of(x, hi);
-    const uint64_t *s = slot_at(x, i);
-    while (s[0] > hi || UNLIKELY(s[0] == hi && s[1] > lo)) {
-        if (UNLIKELY(i-- == 0))
-            return SIZE_MAX;
-        s = slot_below(x, s, i);
+    unsigned same = (unsigned)(b[0] == hi) | (unsigned)(b[1] == hi) << 1 |
+                    (unsigned)(b[2] == hi) << 2 | (unsigned)(b[3] == hi) << 3;
+    for (; same; same &= same - 1) {
+        unsigned k = (unsigned)CTZ64(same);
+        if (LIKELY(b[LO + k] == lo))
+            return k;
     }
-    return i;
+    return SLOTS;
 }
 
-/* Moves the slots (empty, at] down by one. */
-static void make_gap(struct exact *x, size_t empty, size_t at)
+static ALWAYS_INLINE uint64_t *put(struct exact *x, uint64_t hi, uint64_t lo, bool *added,
+                                   unsigned width, struct err *e)
 {
-    size_t slot_bytes = x->width * sizeof(uint64_t);
-    if (at >> x->seg_shift == empty >> x->seg_shift) {
-        memmove(slot_at(x, empty), slot_at(x, empty) + x->width, (at - empty) * slot_bytes);
-        return;
-    }
-    for (size_t i = empty; i < at; i++)
-        copy_slot(slot_at(x, i), slot_at(x, i + 1), x->width);
-}
-
-uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e)
-{
-    uint64_t hi = h.hi, lo = h.lo;
-    if (!(hi | lo))
-        lo = 1; /* 0, 0 marks an empty slot */
-    if (x->n >= x->n_max && grow_homes(x, e) < 0)
-        return NULL;
-
     for (;;) {
-        size_t at = seek(x, hi, lo), empty = at;
-        uint64_t *s = at != SIZE_MAX ? slot_at(x, at) : NULL;
-        if (s && s[0] == hi && s[1] == lo) {
-            *added = false;
-            return s + 2;
-        }
-        while (empty != SIZE_MAX && !is_empty(slot_at(x, empty)))
-            empty--; /* below 0 stands SIZE_MAX */
-        if (empty != SIZE_MAX) {
-            make_gap(x, empty, at);
-            memset(s, 0, x->width * sizeof *s);
-            s[0] = hi;
-            s[1] = lo;
-            x->n++;
-            *added = true;
-            return s + 2;
-        }
+        size_t i = home_of(x, hi);
+        do {
+            uint64_t *b = bucket_at(x, i, width);
+            unsigned k = slot_of(b, hi, lo);
+            *added = k == SLOTS;
+            if (k < SLOTS)
+                return b + VALUES + 2 * k;
+            if (b[SLOTS - 1] == 0) {
+                k = n_used(b);
+                b[k] = hi;
+                b[LO + k] = lo;
+                x->n++;
+                return b + VALUES + 2 * k;
+            }
+        } while (i-- > 0);
         if (grow_overflow(x, e) < 0)
             return NULL;
     }
 }
 
+/* 0 marks an empty slot. */
+static uint64_t not_zero(uint64_t hi)
+{
+    return hi ? hi : 1;
+}
+
+uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e)
+{
+    if (UNLIKELY(x->n >= x->n_max) && grow_homes(x, e) < 0)
+        return NULL;
+    return x->width == SMALL ? put(x, not_zero(h.hi), h.lo, added, SMALL, e)
+                             : put(x, not_zero(h.hi), h.lo, added, LARGE, e);
+}
+
 uint64_t *exact_get(const struct exact *x, struct hash128 h)
 {
-    if (!x->n)
-        return NULL;
-    uint64_t hi = h.hi, lo = h.hi | h.lo ? h.lo : 1;
-    size_t at = seek(x, hi, lo);
-    if (at == SIZE_MAX)
-        return NULL;
-    uint64_t *s = slot_at(x, at);
-    return s[0] == hi && s[1] == lo ? s + 2 : NULL;
+    uint64_t hi = not_zero(h.hi);
+    for (size_t i = x->n ? home_of(x, hi) : SIZE_MAX; i != SIZE_MAX; i--) {
+        uint64_t *b = bucket_at(x, i, x->width);
+        unsigned k = slot_of(b, hi, h.lo);
+        if (k < SLOTS)
+            return b + VALUES + 2 * k;
+        if (b[SLOTS - 1] == 0)
+            break;
+    }
+    return NULL;
 }

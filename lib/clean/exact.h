@@ -1,11 +1,11 @@
 /*
  * A set of 128-bit hashes with a few words of value each: which documents were seen.
  *
- * Entries lie in one array in the order of their hashes, each at or shortly before the place that
- * its hash's high word is proportional to (ordered linear probing, Amble & Knuth 1974). So the
- * array can grow where it stands, in small steps, and never needs a copy of itself; it consists of
- * segments of one huge page each. An entry takes 16 bytes without a value, else 32, divided by the
- * load: at most 41 bytes, once there are some thousands.
+ * Entries lie in an array of buckets of four, each in the bucket that its hash's high word is
+ * proportional to or, where that is full, in the first below it that was not. So the array can grow
+ * where it stands, from its end, and never needs a copy of itself; it consists of segments of one
+ * huge page each. An entry takes 16 bytes without a value, else 32, divided by the load: at most 41
+ * bytes, once there are some thousands.
  *
  *     struct exact x;
  *     exact_init(&x, 1);
@@ -24,13 +24,13 @@
 #include "quern/err.h"
 
 struct exact {
-    uint64_t **seg; /* slots are 2 or 4 words: hash high, hash low, values */
+    uint64_t **seg; /* buckets: four high words, four low words, four times two values or none */
     size_t n_seg, seg_cap;
-    size_t n_slots;
-    size_t n_homes; /* hashes point at the last n_homes slots; those before take the overflow */
+    size_t n_buckets;
+    size_t n_homes; /* hashes point at the last n_homes buckets; those before take the overflow */
     size_t n;       /* entries */
     size_t n_max;   /* entries at which homes are added */
-    unsigned width, seg_shift; /* words of a slot; 2 to this power slots are a segment */
+    unsigned width, seg_shift; /* words of a bucket; 2 to this power buckets are a segment */
 };
 
 void exact_init(struct exact *x, unsigned n_values);
@@ -40,6 +40,7 @@ uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *
 /* Fetches h's place: best called some entries before exact_put or exact_get. */
 void exact_prefetch(const struct exact *x, struct hash128 h);
 uint64_t *exact_get(const struct exact *x, struct hash128 h); /* NULL: not there */
+size_t exact_bytes(const struct exact *x);                    /* of all buckets */
 void exact_release(struct exact *x);
 
 #endif

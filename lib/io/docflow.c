@@ -13,7 +13,7 @@ enum {
     BATCH_LINES = 4096,
     BATCH_PARTS = 256,     /* of as many inputs */
     KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
-    AHEAD = 8,
+    AHEAD = 32,
     ALIGN = 16, /* of results */
 };
 

@@ -52,7 +52,7 @@ static void against_sorted(size_t n, unsigned n_values, struct hash128 (*draw)(s
     is_int(n_added, n_distinct, "%s: as many entries as distinct hashes", name);
     is_int(x.n, n_distinct, "%s: and the set says so", name);
     is_int(n_bad, 0, "%s: each is found with its values", name);
-    double per = (double)(x.n_slots * x.width * 8) / (double)(x.n ? x.n : 1);
+    double per = (double)exact_bytes(&x) / (double)(x.n ? x.n : 1);
     if (n_distinct > 10000)
         ok(per < 41.5, "%s: %.1f bytes an entry", name, per);
     ok(!exact_get(&x, (struct hash128){12345, 678}), "%s: another hash is not found", name);
