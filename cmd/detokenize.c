@@ -46,7 +46,7 @@ static int choose_tokenizer(struct detokenize *d, const struct shard_head *h, st
     if (!json)
         return -1;
     tokenizer_close(d->embedded);
-    d->embedded = tokenizer_parse(json, n, name, e);
+    d->embedded = tokenizer_parse_for(0, json, n, name, e);
     free(json);
     d->tokenizer = d->embedded;
     if (!d->embedded)
@@ -130,7 +130,7 @@ static int run(struct detokenize *d, struct err *e)
     if (opt_find(d->prog->opts, "key")->given && !d->jsonl)
         return err_usage(e, "--key names the field of --jsonl");
     if (d->tokenizer_path) {
-        d->given = tokenizer_open(d->tokenizer_path, e);
+        d->given = tokenizer_open_for(TOKENIZER_FINGERPRINTS, d->tokenizer_path, e);
         if (!d->given || tokenizer_fingerprint(d->given, d->given_print, e) < 0)
             return -1;
         prog_talk(d->prog, "%s", tokenizer_describe(d->given));

@@ -39,6 +39,13 @@ struct tokenizer *tokenizer_open(const char *path, struct err *e);
 struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e);
 /* The same from memory; name is for messages. */
 struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e);
+/* For less than all: what is not asked for is not read from the file, which is quicker. Decoding
+ * and what is asked of ids always go. Without TOKENIZER_ENCODES encoder_new() fails, without
+ * TOKENIZER_FINGERPRINTS tokenizer_fingerprint(). */
+enum tokenizer_use { TOKENIZER_ENCODES = 1, TOKENIZER_FINGERPRINTS = 2 };
+struct tokenizer *tokenizer_open_for(int uses, const char *path, struct err *e);
+struct tokenizer *tokenizer_parse_for(int uses, const char *json, size_t n, const char *name,
+                                      struct err *e);
 void tokenizer_close(struct tokenizer *t);
 
 uint32_t

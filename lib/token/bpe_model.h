@@ -49,14 +49,17 @@ static ALWAYS_INLINE uint32_t bpe_rank(const struct bpe *b, uint32_t left, uint3
     }
 }
 
-extern const struct model_ops bpe_ops;
+extern const struct model_ops bpe_ops, bpe_decode_ops; /* the latter refuses to encode */
 
 /* Pieces of 1 to BPE_FEW bytes, all of them in the vocabulary. */
 void bpe_merge_lanes(const struct bpe *b, struct piece_job *jobs, size_t n_jobs);
 
 /* The array of merges, whose opening bracket was just scanned, against the tokenizer's vocabulary;
- * then the tables, when all settings are known. */
-int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, struct err *e);
-int bpe_finish(struct tokenizer *t, struct bpe *b, struct err *e);
+ * pairs_only: not what they make, which only encoding needs. Then what the vocabulary says, when
+ * all settings are known, and the tables to encode with. */
+int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, bool pairs_only,
+                    struct err *e);
+void bpe_finish(struct tokenizer *t, struct bpe *b);
+int bpe_fill_tables(struct bpe *b, struct err *e);
 
 #endif

@@ -26,7 +26,7 @@ struct merge_reader {
     struct bpe *b;
     struct jscan *j;
     size_t cap_pairs, cap_new, n_read;
-    bool ended;
+    bool ended, pairs_only;
     struct buf joined[MOST_THREADS];
 };
 
@@ -89,6 +89,8 @@ static int resolve(void *user, void *batch, int thread, struct err *e)
                 return no_token(b->rank + i, s[k].s, s[k].n, e);
             b->pairs[i][k] = (uint32_t)id;
         }
+        if (r->pairs_only)
+            continue;
         struct side right = s[1]; /* without what marks it as not the first */
         if (prefix && right.n >= prefix) {
             right.s += prefix;
@@ -165,15 +167,19 @@ static int read_batch(void *user, void *batch, struct err *e)
     return b->n > 0;
 }
 
-int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, struct err *e)
+int bpe_read_merges(struct tokenizer *t, struct bpe *b, struct jscan *j, bool pairs_only,
+                    struct err *e)
 {
     static const struct pool_ops ops = {.read = read_batch, .work = resolve, .write = keep};
-    struct merge_reader r = {.t = t, .b = b, .j = j, .joined = {BUF_INIT, BUF_INIT}};
+    struct merge_reader r = {
+        .t = t, .b = b, .j = j, .pairs_only = pairs_only, .joined = {BUF_INIT, BUF_INIT}};
     int n_threads = t->json_len >= LARGE && sys_n_cpu() > 1 ? MOST_THREADS : 1;
     int rc = pool_run(&ops, &r, n_threads, 0, sizeof(struct merge_batch), e);
     for (int i = 0; i < MOST_THREADS; i++)
         buf_release(&r.joined[i]);
-    return rc;
+    t->merges = (const uint32_t(*)[2])b->pairs;
+    t->n_merges = b->n_merges;
+    return rc < 0 ? err_prefix(e, "model.merges: ") : 0;
 }
 
 /* ---- tables */
@@ -205,18 +211,24 @@ static int fill_cells(struct bpe *b, struct err *e)
     return 0;
 }
 
-static int fill_bytes(struct tokenizer *t, struct bpe *b, struct err *e)
+static void find_bytes(struct tokenizer *t, struct bpe *b)
 {
-    b->byte_rank = mem_new(65536, sizeof *b->byte_rank, e);
-    if (!b->byte_rank)
-        return -1;
     b->has_bytes = true;
     for (unsigned c = 0; c < 256; c++) {
         char byte = (char)c, s[16];
         int64_t id = vocab_id(&t->vocab, s, bytelevel_spell(s, &byte, 1));
         b->byte_id[c] = id < 0 ? BPE_NONE : (uint32_t)id;
         b->has_bytes &= id >= 0;
+        if (id < 0 && t->settings.byte_fallback && (c < 0xc0 || (c > 0xc1 && c < 0xf5)))
+            b->lacks_bytes = true;
     }
+}
+
+static int fill_byte_pairs(struct bpe *b, struct err *e)
+{
+    b->byte_rank = mem_new(65536, sizeof *b->byte_rank, e);
+    if (!b->byte_rank)
+        return -1;
     for (unsigned p = 0; p < 65536; p++) {
         uint32_t left = b->byte_id[p >> 8], right = b->byte_id[p & 255];
         b->byte_rank[p] =
@@ -225,19 +237,32 @@ static int fill_bytes(struct tokenizer *t, struct bpe *b, struct err *e)
     return 0;
 }
 
-int bpe_finish(struct tokenizer *t, struct bpe *b, struct err *e)
+void bpe_finish(struct tokenizer *t, struct bpe *b)
 {
     b->vocab = &t->vocab;
     b->unk = t->settings.unk;
     b->fuse_unk = t->settings.fuse_unk;
     b->ignore_merges = t->settings.ignore_merges;
-    if (fill_cells(b, e) < 0 || fill_bytes(t, b, e) < 0)
-        return -1;
-    if (t->settings.byte_fallback)
-        for (unsigned c = 0; c < 256; c++)
-            if (b->byte_id[c] == BPE_NONE && (c < 0xc0 || (c > 0xc1 && c < 0xf5)))
-                b->lacks_bytes = true;
-    t->merges = (const uint32_t(*)[2])b->pairs;
-    t->n_merges = b->n_merges;
-    return 0;
+    find_bytes(t, b);
 }
+
+int bpe_fill_tables(struct bpe *b, struct err *e)
+{
+    return fill_cells(b, e) < 0 || fill_byte_pairs(b, e) < 0 ? -1 : 0;
+}
+
+/* ---- without encoding */
+
+static struct piece_scratch *refuse(const void *model, struct err *e)
+{
+    (void)model;
+    err_set(e, "the tokenizer was opened for decoding alone");
+    return NULL;
+}
+
+static void free_model(void *model)
+{
+    bpe_ops.free(model);
+}
+
+const struct model_ops bpe_decode_ops = {.type = "BPE", .scratch_new = refuse, .free = free_model};

@@ -45,6 +45,10 @@ long bytelevel_bytes(char *out, const char *s, size_t n)
     char *o = out;
     while (p < end) {
         uint32_t c = *p++;
+        if (c - 0x21 <= 0x7e - 0x21) { /* nearly all */
+            *o++ = (char)c;
+            continue;
+        }
         if (c >= 0xe0)
             return -1;
         if (c >= 0x80)

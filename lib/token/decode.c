@@ -68,36 +68,39 @@ int decoder_add(struct decoder *d, uint32_t id, struct buf *out, struct err *e)
     return add_bytes(d, s, n, out, e);
 }
 
+/* A token that is long or special, or none. */
+static NO_INLINE int add_long(const struct decoder *d, uint32_t id, struct buf *out, struct err *e)
+{
+    const struct id_bytes k = id < d->t->n_ids ? d->t->bytes[id] : (struct id_bytes){0};
+    if (!k.s)
+        return err_set(e, "the id %lu is no token of the tokenizer", (unsigned long)id);
+    return d->flags & DECODE_SKIP_SPECIAL && k.special ? 0 : buf_add(out, k.s, k.len, e);
+}
+
 /* The bytes of ids that go out as they are: short tokens, nearly all, by one copy of fixed length.
  */
 static int add_plain(const struct decoder *d, const uint32_t *ids, size_t n, struct buf *out,
                      struct err *e)
 {
     enum { SHORT = 16, MANY = 512 };
-    const struct id_bytes *table = d->t->bytes;
-    const uint32_t n_ids = d->t->n_ids;
-    const bool skip_special = d->flags & DECODE_SKIP_SPECIAL;
+    const struct short_bytes *table = d->t->shorts;
+    const uint32_t n_ids = d->t->n_ids; /* of which the table has one more, which is none */
     for (size_t from = 0, to; from < n; from = to) {
         to = n - from < MANY ? n : from + MANY;
         if (buf_reserve(out, (to - from) * SHORT, e) < 0)
             return -1;
         char *p = out->s + out->len;
         for (size_t i = from; i < to; i++) {
-            const struct id_bytes k = ids[i] < n_ids ? table[ids[i]] : (struct id_bytes){0};
-            if (UNLIKELY(!k.s))
-                return err_set(e, "the id %lu is no token of the tokenizer", (unsigned long)ids[i]);
-            if (skip_special && k.special)
-                continue;
-            memcpy(p, k.s, SHORT);
-            p += k.len;
-            if (UNLIKELY(k.len > SHORT)) {
-                out->len = (size_t)(p - k.len - out->s);
-                if (buf_reserve(out, k.len + (to - i) * SHORT, e) < 0)
+            const struct short_bytes *k = &table[ids[i] < n_ids ? ids[i] : n_ids];
+            if (UNLIKELY(k->len == SHORT_NONE)) {
+                out->len = (size_t)(p - out->s);
+                if (add_long(d, ids[i], out, e) < 0 || buf_reserve(out, (to - i) * SHORT, e) < 0)
                     return -1;
                 p = out->s + out->len;
-                memcpy(p, k.s, k.len);
-                p += k.len;
+                continue;
             }
+            memcpy(p, k, SHORT); /* the length with it, which the next token overwrites */
+            p += k->len;
         }
         out->len = (size_t)(p - out->s);
         out->s[out->len] = '\0';

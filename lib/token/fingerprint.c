@@ -196,7 +196,14 @@ static int by_id(const void *x, const void *y)
 
 static int put_token(struct buf *b, const struct token *k, struct err *e)
 {
-    return put32(b, k->id, e) < 0 ? -1 : put_string(b, k->s, k->len, e);
+    if (buf_reserve(b, 8 + (size_t)k->len, e) < 0)
+        return -1;
+    unsigned char *p = (unsigned char *)b->s + b->len;
+    le32_put(p, k->id);
+    le32_put(p + 4, k->len);
+    memcpy(p + 8, k->s, k->len);
+    b->len += 8 + (size_t)k->len;
+    return 0;
 }
 
 /* Where several strings have one id, all are sorted; else the table by ids is the order. */
@@ -231,11 +238,14 @@ static int put_vocab(struct buf *b, const struct vocab *v, struct err *e)
 static int put_merges(struct buf *b, const struct tokenizer *t, struct err *e)
 {
     size_t at;
-    if (begin(b, "merg", &at, e) < 0)
+    if (begin(b, "merg", &at, e) < 0 || buf_reserve(b, t->n_merges * 8, e) < 0)
         return -1;
-    for (size_t i = 0; i < t->n_merges; i++)
-        if (put32(b, t->merges[i][0], e) < 0 || put32(b, t->merges[i][1], e) < 0)
-            return -1;
+    unsigned char *p = (unsigned char *)b->s + b->len;
+    for (size_t i = 0; i < t->n_merges; i++, p += 8) {
+        le32_put(p, t->merges[i][0]);
+        le32_put(p + 4, t->merges[i][1]);
+    }
+    b->len += t->n_merges * 8;
     end(b, at);
     return 0;
 }
@@ -321,6 +331,8 @@ static int serialise(const struct tokenizer *t, struct buf *b, struct err *e)
 int tokenizer_fingerprint(const struct tokenizer *t, unsigned char out[16], struct err *e)
 {
     struct buf b = BUF_INIT;
+    if (!(t->uses & TOKENIZER_FINGERPRINTS))
+        return err_set(e, "%s: the tokenizer was opened without what a fingerprint needs", t->name);
     int rc = serialise(t, &b, e);
     if (rc == 0) {
         struct hash128 h = hash128(b.s, b.len);

@@ -153,7 +153,7 @@ static int read_merges(struct model_reader *r, struct jscan *j)
 {
     if (!r->bpe && !(r->bpe = mem_new(1, sizeof *r->bpe, r->e)))
         return -1;
-    return bpe_read_merges(r->t, r->bpe, j, r->e) < 0 ? err_prefix(r->e, "model.merges: ") : 0;
+    return bpe_read_merges(r->t, r->bpe, j, false, r->e);
 }
 
 /* Now, or noted for later where the vocabulary is still to come. */
@@ -164,7 +164,7 @@ static int see_merges(struct model_reader *r, enum jscan_type type)
     if (r->has_merges)
         return err_set(r->e, "model.merges is there twice");
     r->has_merges = true;
-    if (r->has_vocab && !r->vocab_is_array && r->has_prefix)
+    if (r->has_vocab && !r->vocab_is_array && r->has_prefix && r->t->uses & TOKENIZER_ENCODES)
         return read_merges(r, r->j);
     r->merges.at = r->j->start;
     if (jscan_skip(r->j) < 0)
@@ -250,7 +250,9 @@ static int finish_bpe(struct model_reader *r)
     struct tokenizer *t = r->t;
     if (!r->has_vocab || r->vocab_is_array)
         return err_set(r->e, "model.vocab is missing or no object");
-    if (r->merges.n) {
+    const bool encodes = t->uses & TOKENIZER_ENCODES;
+    t->merges_at = r->merges;
+    if (encodes && r->merges.n) {
         struct jscan j;
         value_scan(t, r->merges, &j);
         jscan_next(&j);
@@ -265,10 +267,11 @@ static int finish_bpe(struct model_reader *r)
     if (r->has_unk)
         t->settings.unk = vocab_id(&t->vocab, r->unk.s, r->unk.len);
     r->bpe->unk_missing = r->has_unk && t->settings.unk < 0;
-    if (bpe_finish(t, r->bpe, r->e) < 0)
+    bpe_finish(t, r->bpe);
+    if (encodes && bpe_fill_tables(r->bpe, r->e) < 0)
         return -1;
     t->type = "BPE";
-    t->ops = &bpe_ops;
+    t->ops = encodes ? &bpe_ops : &bpe_decode_ops;
     t->model = r->bpe;
     r->bpe = NULL;
     return 0;

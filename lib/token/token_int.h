@@ -49,6 +49,8 @@ struct value {
     size_t at, n;
 };
 
+enum { SHORT_NONE = 255 };
+
 /* What the fingerprint takes of a model besides its vocabulary. */
 struct model_settings {
     int64_t unk; /* -1: none */
@@ -58,6 +60,7 @@ struct model_settings {
 };
 
 struct tokenizer {
+    int uses;   /* enum tokenizer_use */
     char *name; /* for messages */
     char *json; /* as it was read, 64 zero bytes behind it */
     size_t json_len;
@@ -73,6 +76,7 @@ struct tokenizer {
     const uint32_t (*merges)[2]; /* of BPE, by rank: left, right */
     size_t n_merges;
 
+    struct value merges_at; /* where they were not read at once */
     struct value normalizer, pre_tokenizer, post_processor, decoder, added_tokens;
     bool nfc;
     bool prefix_space; /* a space goes before a text that does not begin with one */
@@ -92,6 +96,11 @@ struct tokenizer {
         bool special;
         uint32_t added; /* place among the added tokens + 1 */
     } * bytes;          /* n_ids of them: what an id gives when decoded */
+    /* The same in one place, where it is short and not special; NULL: the general path decodes. */
+    struct short_bytes {
+        char s[15];
+        uint8_t len; /* SHORT_NONE: see bytes */
+    } * shorts;
     char *describe;
 };
 

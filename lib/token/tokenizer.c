@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/sys.h"
 #include "base/utf8.h"
+#include "token/bpe_model.h"
 #include "token/bytelevel.h"
 #include "token/general.h"
 #include "token/import.h"
@@ -125,12 +127,17 @@ static int fill_bytes(struct tokenizer *t, struct err *e)
     t->bytes = mem_new(t->n_ids, sizeof *t->bytes, e);
     if (!p || !t->bytes)
         return -1;
-    for (uint32_t id = 0; id < t->vocab.id_bound; id++) {
-        const struct token *k = vocab_token(&t->vocab, id);
-        if (!k)
-            continue;
+    for (size_t i = 0; i < t->vocab.n; i++) {
+        const struct token *k = &t->vocab.v[i];
         long n = bytelevel_bytes(p, k->s, k->len);
-        t->bytes[id] = (struct id_bytes){n < 0 ? k->s : p, n < 0 ? k->len : (uint32_t)n, false, 0};
+        /* all tokens, also those that another of the same id hides: a merge's token has the bytes
+         * of its two sides, so they say where merges may be */
+        if (t->junctions && n > 1)
+            junctions_add(t->junctions, p, (size_t)n);
+        if (vocab_token(&t->vocab, k->id) != k)
+            continue;
+        t->bytes[k->id] =
+            (struct id_bytes){n < 0 ? k->s : p, n < 0 ? k->len : (uint32_t)n, false, 0};
         p += n < 0 ? 0 : n;
     }
     for (size_t i = 0; i < t->added.n; i++) {
@@ -169,11 +176,31 @@ static int fill_decoded(struct tokenizer *t, struct err *e)
     return rc;
 }
 
+/* Of a tokenizer that does not encode: what the general path, which is one for all uses, needs, or
+ * what the fingerprint needs. */
+static int read_late(struct tokenizer *t, bool general, struct err *e)
+{
+    struct jscan j;
+    struct bpe *b = t->model;
+    if (t->uses & TOKENIZER_ENCODES || !t->ops || !(general || t->uses & TOKENIZER_FINGERPRINTS))
+        return 0;
+    if (t->merges_at.n) {
+        value_scan(t, t->merges_at, &j);
+        jscan_next(&j);
+        if (bpe_read_merges(t, b, &j, !general, e) < 0)
+            return -1;
+    }
+    if (!general)
+        return 0;
+    t->ops = &bpe_ops;
+    return bpe_fill_tables(b, e);
+}
+
 /* Whatever else: a byte-level BPE with what runs over bytes, or the general path. */
 static int choose_path(struct tokenizer *t, struct err *e)
 {
     int general = general_wanted(t, e);
-    if (general < 0)
+    if (general < 0 || read_late(t, general, e) < 0)
         return -1;
     if (general)
         return (t->general = general_new(t, e)) ? 0 : -1;
@@ -181,22 +208,22 @@ static int choose_path(struct tokenizer *t, struct err *e)
                                                                                                : 0;
 }
 
-/* A merge's token has the bytes of its two sides: so all tokens say where merges may be. */
-static int find_junctions(struct tokenizer *t, struct err *e)
+static int fill_shorts(struct tokenizer *t, struct err *e)
 {
-    size_t most = 0;
-    for (size_t i = 0; i < t->vocab.n; i++)
-        most = t->vocab.v[i].len > most ? t->vocab.v[i].len : most;
-    /* not t->bytes, where added tokens stand for tokens, and one string for all of an id */
-    char *p = mem_new(most + 16, 1, e);
-    t->junctions = p ? junctions_new(e) : NULL;
-    for (size_t i = 0; t->junctions && i < t->vocab.n; i++) {
-        long n = bytelevel_bytes(p, t->vocab.v[i].s, t->vocab.v[i].len);
-        if (n > 1)
-            junctions_add(t->junctions, p, (size_t)n);
+    t->shorts = sys_pages((t->n_ids + 1) * sizeof *t->shorts, e);
+    if (!t->shorts)
+        return -1;
+    for (uint32_t id = 0; id < t->n_ids; id++) {
+        const struct id_bytes *k = &t->bytes[id];
+        struct short_bytes *to = &t->shorts[id];
+        to->len = SHORT_NONE;
+        if (k->s && k->len <= sizeof to->s && !k->special) {
+            memcpy(to->s, k->s, k->len);
+            to->len = (uint8_t)k->len;
+        }
     }
-    free(p);
-    return t->junctions ? 0 : -1;
+    t->shorts[t->n_ids].len = SHORT_NONE;
+    return 0;
 }
 
 static int describe(struct tokenizer *t, struct err *e)
@@ -208,9 +235,11 @@ static int describe(struct tokenizer *t, struct err *e)
         buf_release(&b);
         return t->describe ? 0 : -1;
     }
-    if (buf_printf(&b, e,
-                   "byte-level %s, %" PRIu32 " ids, %zu merges, %zu added tokens%s%s; split: ",
-                   t->type, t->n_ids, t->n_merges, t->added.n, t->nfc ? ", NFC" : "",
+    char merges[40] = "";
+    if (t->uses) /* else nobody has counted them */
+        snprintf(merges, sizeof merges, "%zu merges, ", t->n_merges);
+    if (buf_printf(&b, e, "byte-level %s, %" PRIu32 " ids, %s%zu added tokens%s%s; split: ",
+                   t->type, t->n_ids, merges, t->added.n, t->nfc ? ", NFC" : "",
                    t->settings.ignore_merges ? ", whole pieces before merges" : "") < 0 ||
         split_describe(t->split, &b, e) < 0) {
         buf_release(&b);
@@ -221,13 +250,14 @@ static int describe(struct tokenizer *t, struct err *e)
 }
 
 /* Takes json, which has SLACK bytes behind it. */
-static struct tokenizer *parse(char *json, size_t n, const char *name, struct err *e)
+static struct tokenizer *parse(char *json, size_t n, const char *name, int uses, struct err *e)
 {
     struct tokenizer *t = mem_new(1, sizeof *t, e);
     if (!t) {
         free(json);
         return NULL;
     }
+    t->uses = uses;
     t->json = json;
     t->json_len = n;
     t->json_valid = utf8_valid(json, n) == n;
@@ -238,8 +268,10 @@ static struct tokenizer *parse(char *json, size_t n, const char *name, struct er
     if (!t->name)
         goto fail;
     if (read_top(t, e) < 0 || choose_path(t, e) < 0 || read_post_processor(t, e) < 0 ||
-        read_added_tokens(t, e) < 0 || index_added_tokens(t, e) < 0 || fill_bytes(t, e) < 0 ||
-        (t->general ? fill_decoded(t, e) : find_junctions(t, e)) < 0 || describe(t, e) < 0) {
+        read_added_tokens(t, e) < 0 || index_added_tokens(t, e) < 0 ||
+        (!t->general && uses & TOKENIZER_ENCODES && !(t->junctions = junctions_new(e))) ||
+        fill_bytes(t, e) < 0 || (t->general ? fill_decoded(t, e) : fill_shorts(t, e)) < 0 ||
+        describe(t, e) < 0) {
         err_prefix(e, "%s: ", name);
         goto fail;
     }
@@ -249,16 +281,22 @@ fail:
     return NULL;
 }
 
-struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e)
+struct tokenizer *tokenizer_parse_for(int uses, const char *json, size_t n, const char *name,
+                                      struct err *e)
 {
     char *copy = mem_new(n + SLACK, 1, e);
     if (!copy)
         return NULL;
     memcpy(copy, json, n);
-    return parse(copy, n, name, e);
+    return parse(copy, n, name, uses, e);
 }
 
-struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e)
+struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e)
+{
+    return tokenizer_parse_for(TOKENIZER_ENCODES | TOKENIZER_FINGERPRINTS, json, n, name, e);
+}
+
+static struct tokenizer *open_file(int uses, const char *path, const char *split, struct err *e)
 {
     const struct import_opt opt = {.split = split, .lowercase = -1};
     struct buf file = BUF_INIT;
@@ -269,15 +307,25 @@ struct tokenizer *tokenizer_open_split(const char *path, const char *split, stru
     if (buf_printf(&file, e, "%s%s", path, dir ? "/tokenizer.json" : "") == 0) {
         char *json = import_load(file.s, &opt, &n, e);
         if (json)
-            t = parse(json, n, file.s, e);
+            t = parse(json, n, file.s, uses, e);
     }
     buf_release(&file);
     return t;
 }
 
+struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e)
+{
+    return open_file(TOKENIZER_ENCODES | TOKENIZER_FINGERPRINTS, path, split, e);
+}
+
 struct tokenizer *tokenizer_open(const char *path, struct err *e)
 {
     return tokenizer_open_split(path, NULL, e);
+}
+
+struct tokenizer *tokenizer_open_for(int uses, const char *path, struct err *e)
+{
+    return open_file(uses, path, NULL, e);
 }
 
 void tokenizer_close(struct tokenizer *t)
@@ -298,6 +346,7 @@ void tokenizer_close(struct tokenizer *t)
     free(t->before);
     free(t->after);
     free(t->bytes);
+    sys_pages_free(t->shorts, (t->n_ids + 1) * sizeof *t->shorts);
     free(t->describe);
     free(t->json);
     free(t->name);

@@ -1,5 +1,6 @@
 /* Tokenizers that are large or damaged where it hurts: what takes time, what a message says, and
  * what is left after a failure. */
+#include <dirent.h>
 #include <time.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -277,8 +278,94 @@ static void half_made(void)
     text_release(&text);
 }
 
+/* ---- opened for less than all */
+
+/* Every id by itself and all of them at once. */
+static void decode_all(const struct tokenizer *t, struct buf *out)
+{
+    struct ids ids = {0};
+    struct decoder d;
+    for (uint32_t id = 0; id < tokenizer_vocab_size(t); id++) {
+        size_t n;
+        const char *s = tokenizer_bytes(t, id, &n);
+        buf_printf(out, &e, "%u %zu %d ", (unsigned)id, n, tokenizer_is_special(t, id));
+        buf_add(out, s ? s : "", n, &e);
+        if (s) {
+            ids.v = realloc(ids.v, (ids.n + 1) * sizeof *ids.v);
+            ids.v[ids.n++] = id;
+        }
+    }
+    for (int flags = 0; flags < 4; flags++) {
+        decoder_init(&d, t, (flags & 1 ? DECODE_BYTES : 0) | (flags & 2 ? DECODE_SKIP_SPECIAL : 0));
+        if (decoder_add_many(&d, ids.v, ids.n, out, &e) < 0 || decoder_end(&d, out, &e) < 0)
+            buf_puts(out, e.msg, &e);
+        decoder_release(&d);
+    }
+    ids_release(&ids);
+}
+
+static bool prints_equal(const struct tokenizer *a, const struct tokenizer *b)
+{
+    unsigned char x[16], y[16];
+    return tokenizer_fingerprint(a, x, &e) == 0 && tokenizer_fingerprint(b, y, &e) == 0 &&
+           memcmp(x, y, 16) == 0;
+}
+
+static void use(const char *path, const char *name, int *n_byte_level)
+{
+    struct tokenizer *all = tokenizer_open(path, &e), *print, *none;
+    if (!all)
+        return;
+    print = tokenizer_open_for(TOKENIZER_FINGERPRINTS, path, &e);
+    none = tokenizer_open_for(0, path, &e);
+    if (!print || !none) {
+        ok(false, "%s: %s", name, e.msg);
+        return;
+    }
+    struct buf want = BUF_INIT, got = BUF_INIT, more = BUF_INIT;
+    decode_all(all, &want);
+    decode_all(none, &got);
+    decode_all(print, &more);
+    ok(got.len == want.len && memcmp(got.s, want.s, want.len) == 0 && more.len == want.len &&
+           memcmp(more.s, want.s, want.len) == 0,
+       "%s decodes alike for any use, %zu bytes", name, want.len);
+    ok(prints_equal(all, print), "and has one fingerprint");
+    unsigned char no[16];
+    ok(tokenizer_fingerprint(none, no, &e) < 0, "but none where it was not asked for");
+    if (strstr(tokenizer_describe(all), "byte-level")) {
+        ++*n_byte_level;
+        ok(!encoder_new(none, &e) && !encoder_new(print, &e), "%s", e.msg);
+    }
+    buf_release(&want);
+    buf_release(&got);
+    buf_release(&more);
+    tokenizer_close(all);
+    tokenizer_close(print);
+    tokenizer_close(none);
+}
+
+static void uses(void)
+{
+    DIR *d = opendir(top_path("tests/files"));
+    int n_byte_level = 0;
+    for (struct dirent *f; d && (f = readdir(d)) != NULL;) {
+        char path[512];
+        snprintf(path, sizeof path, "tests/files/%s", f->d_name);
+        if (strncmp(f->d_name, "good-tokenizer-", 15) == 0)
+            use(top_path(path), f->d_name, &n_byte_level);
+    }
+    closedir(d);
+    ok(n_byte_level > 2, "%d of them byte-level", n_byte_level);
+    const char *qwen = shared_path("data/tokenizers/hf/qwen3.tokenizer.json.gz");
+    if (qwen)
+        use(qwen, "qwen3", &n_byte_level);
+    else
+        skip(4, "no published tokenizers");
+}
+
 int main(void)
 {
+    uses();
     many_added();
     many_spaces();
     many_specials();
