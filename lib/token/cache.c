@@ -9,16 +9,32 @@
 enum { FIRST_BITS = 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
 
 #define ALL UINT64_MAX
-const uint64_t cache_keep[CACHE_INLINE + 1][2] = {
-    {0, 0},           {ALL >> 56, 0},   {ALL >> 48, 0},   {ALL >> 40, 0},
-    {ALL >> 32, 0},   {ALL >> 24, 0},   {ALL >> 16, 0},   {ALL >> 8, 0},
-    {ALL, 0},         {ALL, ALL >> 56}, {ALL, ALL >> 48}, {ALL, ALL >> 40},
-    {ALL, ALL >> 32}, {ALL, ALL >> 24}, {ALL, ALL >> 16}, {ALL, ALL >> 8},
+#define KEEP(n)                                          \
+    {                                                    \
+        ALL >> (64 - 8 * (n)), 0, (uint64_t)(n) << 56, 0 \
+    }
+#define KEEP_ON(n)                                             \
+    {                                                          \
+        ALL, ALL >> (64 - 8 * ((n)-8)), (uint64_t)(n) << 56, 0 \
+    }
+const uint64_t cache_keep[CACHE_INLINE + 1][4] = {
+    {0},         KEEP(1),     KEEP(2),
+    KEEP(3),     KEEP(4),     KEEP(5),
+    KEEP(6),     KEEP(7),     {ALL, 0, UINT64_C(8) << 56, 0},
+    KEEP_ON(9),  KEEP_ON(10), KEEP_ON(11),
+    KEEP_ON(12), KEEP_ON(13), KEEP_ON(14),
+    KEEP_ON(15),
 };
+
+static uint64_t homes_of(size_t n_cells)
+{
+    return (n_cells - 2) * sizeof(struct cache_cell);
+}
 
 int cache_init(struct cache *c, struct err *e)
 {
     *c = (struct cache){.n_cells = (size_t)1 << FIRST_BITS, .pool_used = 1};
+    c->homes = homes_of(c->n_cells);
     c->cells = sys_pages(c->n_cells * sizeof *c->cells, e);
     c->pool = sys_pages(POOL_WORDS * sizeof *c->pool, e);
     return c->cells && c->pool ? 0 : -1;
@@ -53,6 +69,7 @@ static int grow(struct cache *c, struct err *e)
     struct cache grown = *c;
     grown.cells = cells;
     grown.n_cells = n;
+    grown.homes = homes_of(n);
     for (size_t i = 0; i < c->n_cells; i++) {
         if (c->cells[i].k1 == 0)
             continue;

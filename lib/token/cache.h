@@ -44,7 +44,8 @@ struct cache_key {
 struct cache {
     struct cache_cell *cells;
     size_t n_cells, used; /* n_cells: a power of two */
-    uint32_t *pool;       /* words */
+    uint64_t homes; /* bits of a hash, from 36 on, that say at which byte of cells a home is */
+    uint32_t *pool; /* words */
     size_t pool_used;
 };
 
@@ -70,37 +71,32 @@ static ALWAYS_INLINE uint64_t cache_mix(uint64_t a, uint64_t b)
 
 static ALWAYS_INLINE struct cache_cell *cache_home(const struct cache *c, uint64_t hash)
 {
-    return &c->cells[(hash >> 40) & (c->n_cells - 2)];
+    return (struct cache_cell *)((char *)c->cells + (hash >> 36 & c->homes));
 }
 
-/* The bytes of a piece in the two words that it is loaded with. */
-extern const uint64_t cache_keep[CACHE_INLINE + 1][2];
+/* What a piece of n bytes keeps of the two words that it is loaded with, and its length. */
+extern const uint64_t cache_keep[CACHE_INLINE + 1][4];
 
-/* The key of a piece of 1 to CACHE_LONGEST bytes, with 16 readable bytes from its beginning. */
+/* The key of a piece of 1 to CACHE_INLINE bytes, with 16 readable bytes from its beginning. */
+static ALWAYS_INLINE struct cache_key
+cache_short_key(const struct cache *c, const uint64_t (*keep)[4], const char *s, size_t n)
+{
+    const uint64_t k0 = le64_get((const unsigned char *)s) & keep[n][0];
+    const uint64_t k1 = (le64_get((const unsigned char *)s + 8) & keep[n][1]) | keep[n][2];
+    return (struct cache_key){k0, k1, cache_home(c, cache_mix(k0, k1)), s};
+}
+
+/* Of a piece of 1 to CACHE_LONGEST bytes. */
 static ALWAYS_INLINE struct cache_key cache_key(const struct cache *c, const char *s, size_t n)
 {
-    if (UNLIKELY(n > CACHE_INLINE))
-        return cache_long_key(c, s, n);
-    const uint64_t k0 = le64_get((const unsigned char *)s) & cache_keep[n][0];
-    const uint64_t k1 = (le64_get((const unsigned char *)s + 8) & cache_keep[n][1]) | (uint64_t)n
-                                                                                          << 56;
-    return (struct cache_key){k0, k1, cache_home(c, cache_mix(k0, k1)), s};
+    return LIKELY(n <= CACHE_INLINE) ? cache_short_key(c, cache_keep, s, n)
+                                     : cache_long_key(c, s, n);
 }
 
 /* Of a piece that is not kept: no cell is it. */
 static ALWAYS_INLINE struct cache_key cache_no_key(const struct cache *c, const char *s)
 {
     return (struct cache_key){0, CACHE_LONG, c->cells, s};
-}
-
-/* Of a short piece: which of the cells at home it may stand in, and whether it does. */
-static ALWAYS_INLINE bool cache_at_home(const struct cache_key *k, const struct cache_cell **cell)
-{
-    const struct cache_cell *c = k->home;
-    const bool first = ((c[0].k0 ^ k->k0) | (c[0].k1 ^ k->k1)) == 0;
-    const bool second = ((c[1].k0 ^ k->k0) | (c[1].k1 ^ k->k1)) == 0;
-    *cell = c + second;
-    return first | second;
 }
 
 /* Of a short piece. */

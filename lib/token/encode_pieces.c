@@ -212,15 +212,17 @@ static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, s
 static size_t take_keys(struct piece_run *x)
 {
     const struct cache cache = x->cache; /* copies need not be read again after each store */
+    const uint64_t(*const keep)[4] = cache_keep;
     struct cache_key *key = x->key;
     const char *from = x->from;
     for (size_t i = 0; i < x->n_windows; i++) {
         const char *at = x->text + x->window[i].at;
         for (uint64_t ends = x->window[i].ends; ends; ends &= ends - 1, key++) {
-            const char *to = at + CTZ64(ends);
+            const char *to = at + (unsigned)CTZ64(ends);
             const size_t n = (size_t)(to - from);
-            *key = LIKELY(n <= CACHE_LONGEST) ? cache_key(&cache, from, n)
-                                              : cache_no_key(&cache, from);
+            *key = LIKELY(n <= CACHE_INLINE)    ? cache_short_key(&cache, keep, from, n)
+                   : LIKELY(n <= CACHE_LONGEST) ? cache_long_key(&cache, from, n)
+                                                : cache_no_key(&cache, from);
             PREFETCH(key->home);
             from = to;
         }
@@ -236,18 +238,20 @@ static int add_pieces(struct piece_run *x, struct ids *out, struct err *e)
     const size_t n = take_keys(x);
     if (ids_reserve(out, n * CACHE_IDS, e) < 0)
         return -1;
-    const struct cache_key *key = x->key;
+    const struct cache_key *key = x->key, *end = key + n;
     uint32_t *v = out->v + out->n;
-    for (size_t i = 0; i < n; i++) {
-        const struct cache_cell *cell;
-        const bool is = cache_at_home(&key[i], &cell);
+    for (; key < end; key++) {
+        const struct cache_cell *cell = key->home;
+        if (UNLIKELY(!cache_is(cell, key)))
+            cell++;
         const uint32_t count = cache_ids(v, cell);
-        if (LIKELY(is && count <= CACHE_IDS)) {
+        if (LIKELY(count <= CACHE_IDS && cache_is(cell, key))) {
             v += count;
             continue;
         }
         out->n = (size_t)(v - out->v);
-        if (add_other(x, i, out, e) < 0 || ids_reserve(out, (n - i) * CACHE_IDS, e) < 0)
+        if (add_other(x, (size_t)(key - x->key), out, e) < 0 ||
+            ids_reserve(out, (size_t)(end - key) * CACHE_IDS, e) < 0)
             return -1;
         v = out->v + out->n;
     }
