@@ -34,7 +34,7 @@ static const uint64_t line_mask = ((uint64_t)1 << LINE_BITS) - 1;
 enum { V_PLACE, V_LENGTH };
 
 struct result {
-    struct hash128 hash;
+    struct exact_item seen;
     uint64_t len; /* of the text, in bytes */
 };
 
@@ -75,8 +75,9 @@ static int hash_doc(void *user, const struct doc *doc, int thread, void *result,
     struct dedup *d = user;
     struct result *r = result;
     r->len = doc->len;
+    r->seen.wanted = true;
     return form_hash(doc->text, doc->len, (enum text_form)d->form, &d->scratch[thread].form,
-                     &r->hash, e);
+                     &r->seen.hash, e);
 }
 
 /* Documents come in the order of the operands; one that has none is passed over. */
@@ -101,7 +102,7 @@ static int note_doc(void *user, const struct doc *doc, const void *result, struc
     struct dedup *d = user;
     const struct result *r = result;
     bool added;
-    uint64_t *v = exact_put(&d->seen, r->hash, &added, e);
+    uint64_t *v = exact_put(&d->seen, r->seen.hash, &added, e);
     if (!v)
         return -1;
     if (added || r->len > v[V_LENGTH]) {
@@ -178,18 +179,20 @@ static int put_doc(void *user, const struct doc *doc, const void *result, struct
     if (d->clusters || d->keep == KEEP_LONGEST)
         place = place_of(d, doc);
     if (d->keep == KEEP_LONGEST) {
-        const uint64_t *v = exact_get(&d->seen, r->hash);
+        const uint64_t *v = exact_get(&d->seen, r->seen.hash);
         if (!v)
             return err_set(e, "%s: changed between the two readings of --keep longest", doc->file);
         kept = v[V_PLACE];
         added = kept == place;
-    } else {
-        uint64_t *v = exact_put(&d->seen, r->hash, &added, e);
+    } else if (d->clusters) {
+        uint64_t *v = exact_put(&d->seen, r->seen.hash, &added, e);
         if (!v)
             return -1;
-        if (d->clusters && added)
+        if (added)
             v[V_PLACE] = place;
-        kept = d->clusters ? v[V_PLACE] : 0;
+        kept = v[V_PLACE];
+    } else {
+        added = r->seen.added;
     }
     d->n_docs++;
     d->n_bytes += r->len;
@@ -200,11 +203,17 @@ static int put_doc(void *user, const struct doc *doc, const void *result, struct
     return write_doc(d, doc, e);
 }
 
-static void fetch_entry(void *user, const void *result)
+/* Where entries have no values, all are looked up now; otherwise put will do that. */
+static int look_up(void *user, void *result, size_t stride, size_t n, struct err *e)
 {
     struct dedup *d = user;
-    const struct result *r = result;
-    exact_prefetch(&d->seen, r->hash);
+    if (d->keep == KEEP_FIRST && !d->clusters)
+        return exact_put_each(&d->seen, result, stride, n, e);
+    for (size_t i = 0; i < n; i++) {
+        const struct result *r = (const void *)((const char *)result + i * stride);
+        exact_prefetch(&d->seen, r->seen.hash);
+    }
+    return 0;
 }
 
 /* The batch goes away: what is left of it is written. */
@@ -224,7 +233,7 @@ static int read_all(struct dedup *d, const char *what, bool writing, struct err 
     struct docflow flow = {
         .work = hash_doc,
         .put = writing ? put_doc : note_doc,
-        .ahead = fetch_entry,
+        .ready = look_up,
         .done = finish_batch,
         .result_size = sizeof(struct result),
     };

@@ -123,10 +123,16 @@ static int grow_overflow(struct exact *x, struct err *e)
     return resize(x, x->n_homes, overflow + OVERFLOW_BUCKETS + overflow / 2, e);
 }
 
+/* Inlined always: a call that does nothing but fetch is no call to some compilers. */
+static ALWAYS_INLINE void fetch(const struct exact *x, struct hash128 h, unsigned width)
+{
+    if (LIKELY(x->n > 0))
+        PREFETCH_WRITE(bucket_at(x, home_of(x, h.hi), width));
+}
+
 void exact_prefetch(const struct exact *x, struct hash128 h)
 {
-    if (x->n)
-        PREFETCH_WRITE(bucket_at(x, home_of(x, h.hi), x->width));
+    fetch(x, h, x->width);
 }
 
 /* The slot of a hash in a bucket, SLOTS: it is not there. */
@@ -178,6 +184,25 @@ uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *
         return NULL;
     return x->width == SMALL ? put(x, not_zero(h.hi), h.lo, added, SMALL, e)
                              : put(x, not_zero(h.hi), h.lo, added, LARGE, e);
+}
+
+int exact_put_each(struct exact *x, struct exact_item *first, size_t stride, size_t n,
+                   struct err *e)
+{
+    enum { AHEAD = 32 };
+    for (size_t i = 0; i < n; i++) {
+        struct exact_item *it = (void *)((char *)first + i * stride);
+        const struct exact_item *later = (const void *)((const char *)it + AHEAD * stride);
+        if (i + AHEAD < n)
+            fetch(x, later->hash, SMALL);
+        if (!it->wanted)
+            continue;
+        if (UNLIKELY(x->n >= x->n_max) && grow_homes(x, e) < 0)
+            return -1;
+        if (!put(x, not_zero(it->hash.hi), it->hash.lo, &it->added, SMALL, e))
+            return -1;
+    }
+    return 0;
 }
 
 uint64_t *exact_get(const struct exact *x, struct hash128 h)

@@ -37,6 +37,14 @@ void exact_init(struct exact *x, unsigned n_values);
 /* The values of h's entry, made if there was none (then they are 0 and *added is true). Valid
  * until the next exact_put. */
 uint64_t *exact_put(struct exact *x, struct hash128 h, bool *added, struct err *e);
+/* Puts the hashes of n items, stride bytes apart, those that are wanted, one after the other, and
+ * notes which of them were added. For a set without values. */
+struct exact_item {
+    struct hash128 hash;
+    bool wanted, added;
+};
+int exact_put_each(struct exact *x, struct exact_item *first, size_t stride, size_t n,
+                   struct err *e);
 /* Fetches h's place: best called some entries before exact_put or exact_get. */
 void exact_prefetch(const struct exact *x, struct hash128 h);
 uint64_t *exact_get(const struct exact *x, struct hash128 h); /* NULL: not there */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/utf8.h"
@@ -13,17 +14,15 @@ enum {
     BATCH_LINES = 4096,
     BATCH_PARTS = 256,     /* of as many inputs */
     KEEP_BYTES = 16 << 20, /* buffers that one huge record made larger are given back */
-    AHEAD = 32,
-    ALIGN = 16, /* of results */
+    ALIGN = 8,             /* of results */
 };
 
-/* A record as small as may be: what struct doc says of it, with the place of its bytes. */
+/* A record as small as may be: what is put of it. */
 struct item {
-    size_t at, len;  /* in bytes, or in fixed where they were repaired */
-    size_t text_len; /* once parsed */
-    uint64_t line;
-    const char *file;
-    bool has_raw, parsed, skipped, replaced, utf8_ok;
+    size_t at, len; /* in bytes, or in fixed where they were repaired; of text where it is plain */
+    uint32_t line;  /* in its part, from 0 */
+    uint16_t part;
+    bool skipped, replaced;
 };
 
 struct batch {
@@ -32,6 +31,7 @@ struct batch {
     struct item *item;
     size_t n, cap;
     bool is_first;
+    struct docs_counts counts;
     struct buf bytes, fixed, more;
     unsigned char *result; /* a pointer to more before each one */
     size_t result_cap;
@@ -42,6 +42,7 @@ struct batch {
 /* What a thread has to itself, and apart from the others': it writes there for each record. */
 struct scratch {
     struct buf buf;
+    struct docs_lines lines;
     char apart[128];
 };
 
@@ -80,6 +81,7 @@ static void batch_clear(struct batch *b)
 {
     b->n = b->n_parts = 0;
     b->failed = false;
+    b->counts = (struct docs_counts){0};
     if (b->bytes.cap > KEEP_BYTES)
         buf_release(&b->bytes);
     if (b->fixed.cap > KEEP_BYTES)
@@ -94,25 +96,24 @@ static void batch_clear(struct batch *b)
 /* Bytes from one result to the next, with the pointer before it. */
 static size_t stride(const struct docflow *f)
 {
-    return (f->result_size + 2 * ALIGN - 1) / ALIGN * ALIGN;
+    return (sizeof(struct buf *) + f->result_size + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 static void *result_of(const struct flow *w, const struct batch *b, size_t i)
 {
-    return w->f->result_size ? b->result + i * stride(w->f) + ALIGN : NULL;
+    return w->f->result_size ? b->result + i * stride(w->f) + sizeof(struct buf *) : NULL;
 }
 
 struct buf *docflow_more(const void *result)
 {
     struct buf *more;
-    memcpy(&more, (const char *)result - ALIGN, sizeof more);
+    memcpy(&more, (const char *)result - sizeof more, sizeof more);
     return more;
 }
 
 /* An error waits until the documents before it have been handed on. */
-static void fail_later(struct batch *b, size_t n, const struct err *e)
+static void fail_later(struct batch *b, const struct err *e)
 {
-    b->n = n;
     b->failed = true;
     b->error = *e;
 }
@@ -131,7 +132,7 @@ static int read_batch(void *user, void *batch, struct err *e)
             r = docs_next_part(w->docs, &b->bytes, BATCH_BYTES, BATCH_LINES, &b->part[b->n_parts],
                                &why);
         if (r < 0)
-            fail_later(b, 0, &why);
+            fail_later(b, &why);
         if (r <= 0)
             w->ended = true;
         else if (b->part[b->n_parts++].line)
@@ -141,134 +142,139 @@ static int read_batch(void *user, void *batch, struct err *e)
     return b->n_parts > 0 || b->failed;
 }
 
-static int add_item(struct batch *b, const struct doc *rec, struct err *e)
+/* Room for all records that the parts may hold. */
+static int reserve(const struct flow *w, struct batch *b, struct err *e)
 {
-    if (b->n == b->cap && mem_grow(&b->item, &b->cap, b->n + 1, sizeof *b->item, e) < 0)
+    size_t n = 0, n_bytes;
+    for (size_t i = 0; i < b->n_parts; i++)
+        n += b->part[i].n_lines;
+    if (size_mul(n, stride(w->f), &n_bytes, "results of a batch", e) < 0 ||
+        mem_grow(&b->item, &b->cap, n, sizeof *b->item, e) < 0)
         return -1;
-    b->item[b->n++] = (struct item){
-        .at = (size_t)((rec->raw ? rec->raw : rec->text) - b->bytes.s),
-        .len = rec->raw ? rec->raw_len : rec->len,
-        .line = rec->line,
-        .file = rec->file,
-        .has_raw = rec->raw != NULL,
-        .utf8_ok = rec->utf8_ok,
-    };
-    return 0;
+    return w->f->result_size ? mem_grow(&b->result, &b->result_cap, n_bytes, 1, e) : 0;
 }
 
-/* Finds the records. Their UTF-8 is looked at together, since newlines never stand in a character;
- * where something is wrong, each is looked at by itself. */
-static int split_batch(struct batch *b, struct err *e)
+static void *new_result(const struct flow *w, struct batch *b)
 {
-    for (size_t i = 0; i < b->n_parts; i++) {
-        struct docs_part *part = &b->part[i];
-        bool ok = utf8_valid(b->bytes.s + part->at, part->len) == part->len;
-        struct doc rec;
-        while (docs_part_next(part, b->bytes.s, &rec)) {
-            rec.utf8_ok = ok;
-            if (add_item(b, &rec, e) < 0)
-                return -1;
-        }
-    }
-    return 0;
+    unsigned char *result = result_of(w, b, b->n);
+    const struct buf *more = &b->more;
+    if (!result)
+        return NULL;
+    memcpy(result - sizeof more, &more, sizeof more);
+    return memset(result, 0, w->f->result_size);
 }
 
-/* The record as it was read or, once it was repaired and kept, as it is now. */
-static struct doc doc_of(const struct batch *b, size_t i, uint64_t number)
+/* What is put of a record, now that it is parsed. Repaired bytes are kept: scratch is overwritten
+ * by the next one. */
+static int accept(struct batch *b, struct item *it, const struct doc *doc, bool replaced,
+                  struct err *e)
 {
-    const struct item *it = &b->item[i];
-    const char *s = (it->replaced ? b->fixed.s : b->bytes.s) + it->at;
-    struct doc doc = {.len = it->text_len,
-                      .file = it->file,
-                      .line = it->line,
-                      .number = number,
-                      .utf8_ok = it->utf8_ok};
-    if (it->has_raw) {
-        doc.raw = s;
-        doc.raw_len = it->len;
-    } else {
-        doc.text = s;
-        if (!it->parsed)
-            doc.len = it->len;
-    }
-    return doc;
-}
-
-/* Keeps the repaired bytes of a record, 64 readable bytes behind them: scratch is overwritten by
- * the next one. */
-static int keep_fixed(struct batch *b, struct item *it, const struct doc *parsed, struct err *e)
-{
+    const char *s = doc->raw ? doc->raw : doc->text;
+    b->counts.n_docs++;
+    b->counts.n_bytes += doc->len;
+    it->len = doc->raw ? doc->raw_len : doc->len;
+    if (LIKELY(!replaced))
+        return 0;
+    b->counts.n_replaced++;
     it->at = b->fixed.len;
-    it->len = parsed->raw ? parsed->raw_len : parsed->len;
     it->replaced = true;
-    if (buf_add(&b->fixed, parsed->raw ? parsed->raw : parsed->text, it->len, e) < 0)
-        return -1;
-    return buf_reserve(&b->fixed, 64, e);
+    return buf_add(&b->fixed, s, it->len, e);
 }
 
 /* Parses one record and works on it. */
-static int work_item(struct flow *w, struct batch *b, size_t i, int thread, struct err *e)
+static int work_item(struct flow *w, struct batch *b, size_t part, struct doc *doc, int thread,
+                     struct err *e)
 {
-    struct item *it = &b->item[i];
+    struct item *it = &b->item[b->n];
+    void *result = new_result(w, b);
     bool replaced;
-    struct doc doc = doc_of(b, i, !b->is_first || i > 0);
-    int r = doc_parse(w->opt, &doc, &w->scratch[thread].buf, &replaced, e);
+    *it = (struct item){
+        .at = (size_t)((doc->raw ? doc->raw : doc->text) - b->bytes.s),
+        .len = doc->raw ? doc->raw_len : doc->len,
+        .line = (uint32_t)(doc->line - b->part[part].line),
+        .part = (uint16_t)part,
+    };
+    doc->number = !b->is_first || b->n > 0; /* all that is asked of it yet: is it the first? */
+    int r = doc_parse(w->opt, doc, &w->scratch[thread].buf, &replaced, e);
     it->skipped = r == 0;
     if (r <= 0)
         return r;
-    it->parsed = true;
-    it->text_len = doc.len;
-    if (replaced && keep_fixed(b, it, &doc, e) < 0)
+    if (accept(b, it, doc, replaced, e) < 0)
         return -1;
-    return w->f->work ? w->f->work(w->user, &doc, thread, result_of(w, b, i), e) : 0;
+    return w->f->work ? w->f->work(w->user, doc, thread, result, e) : 0;
+}
+
+/* A part's UTF-8 is looked at as a whole, since newlines never stand in a character; where
+ * something is wrong, each record is looked at by itself. */
+static int work_part(struct flow *w, struct batch *b, size_t i, int thread, struct err *e)
+{
+    const struct docs_part *part = &b->part[i];
+    struct docs_lines *lines = &w->scratch[thread].lines;
+    bool ok = utf8_valid(b->bytes.s + part->at, part->len) == part->len;
+    struct doc doc;
+    if (docs_part_begin(lines, part, b->bytes.s, e) < 0)
+        return -1;
+    while (docs_part_next(lines, part, b->bytes.s, &doc)) {
+        doc.utf8_ok = ok;
+        if (work_item(w, b, i, &doc, thread, e) < 0)
+            return -1;
+        b->n++;
+    }
+    return 0;
 }
 
 static int work_batch(void *user, void *batch, int thread, struct err *e)
 {
     struct flow *w = user;
     struct batch *b = batch;
-    size_t n_bytes;
-    const struct buf *more = &b->more;
-
-    if (split_batch(b, e) < 0)
+    struct err why;
+    if (reserve(w, b, e) < 0)
         return -1;
-    if (size_mul(b->n, w->f->result_size ? stride(w->f) : 0, &n_bytes, "results of a batch", e) <
-            0 ||
-        mem_grow(&b->result, &b->result_cap, n_bytes, 1, e) < 0)
-        return -1;
-    if (n_bytes)
-        memset(b->result, 0, n_bytes);
-    for (size_t i = 0; i < b->n && n_bytes; i++)
-        memcpy((char *)result_of(w, b, i) - ALIGN, &more, sizeof more);
-    for (size_t i = 0; i < b->n; i++) {
-        struct err why;
-        err_clear(&why);
-        if (work_item(w, b, i, thread, &why) < 0)
-            fail_later(b, i, &why);
-    }
+    err_clear(&why);
+    for (size_t i = 0; i < b->n_parts; i++)
+        if (work_part(w, b, i, thread, &why) < 0) {
+            fail_later(b, &why);
+            break;
+        }
     if (w->scratch[thread].buf.cap > KEEP_BYTES)
         buf_release(&w->scratch[thread].buf);
     return 0;
+}
+
+/* The record as it was read or, once it was repaired and kept, as it is now. */
+static struct doc doc_of(const struct batch *b, const struct item *it, uint64_t number)
+{
+    const struct docs_part *part = &b->part[it->part];
+    const char *s = (it->replaced ? b->fixed.s : b->bytes.s) + it->at;
+    return (struct doc){
+        .raw = part->jsonl ? s : NULL,
+        .raw_len = part->jsonl ? it->len : 0,
+        .text = part->jsonl ? NULL : s,
+        .len = part->jsonl ? 0 : it->len,
+        .file = part->file,
+        .line = part->line + it->line,
+        .number = number,
+    };
 }
 
 static int write_batch(void *user, void *batch, struct err *e)
 {
     struct flow *w = user;
     struct batch *b = batch;
+    if (w->f->ready && b->n > 0 &&
+        w->f->ready(w->user, result_of(w, b, 0), stride(w->f), b->n, e) < 0)
+        return -1;
     for (size_t i = 0; i < b->n; i++) {
         const struct item *it = &b->item[i];
-        struct doc doc = doc_of(b, i, w->n_records + i);
-        if (w->f->ahead && i + AHEAD < b->n)
-            w->f->ahead(w->user, result_of(w, b, i + AHEAD));
-        if (it->skipped) {
+        struct doc doc = doc_of(b, it, w->n_records + i);
+        if (UNLIKELY(it->skipped)) {
             if (docs_reject(w->docs, &doc, e) < 0)
                 return -1;
-            continue;
-        }
-        docs_accept(w->docs, &doc, it->replaced);
-        if (w->f->put && w->f->put(w->user, &doc, result_of(w, b, i), e) < 0)
+        } else if (w->f->put && w->f->put(w->user, &doc, result_of(w, b, i), e) < 0) {
             return -1;
+        }
     }
+    docs_accept_many(w->docs, &b->counts);
     w->n_records += b->n;
     if (w->f->done && w->f->done(w->user, e) < 0)
         return -1;
@@ -293,8 +299,10 @@ int docflow_run(const struct docflow *f, void *user, struct docs *d, const struc
     for (int i = 0; i < n_threads; i++)
         w.scratch[i].buf = (struct buf)BUF_INIT;
     int rc = pool_run(&ops, &w, n_threads, 0, sizeof(struct batch), e);
-    for (int i = 0; i < n_threads; i++)
+    for (int i = 0; i < n_threads; i++) {
+        docs_lines_release(&w.scratch[i].lines);
         buf_release(&w.scratch[i].buf);
+    }
     free(w.scratch);
     return rc;
 }

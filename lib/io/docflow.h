@@ -13,11 +13,13 @@
  * document it may use raw (with what --on-error replace repaired), file, line, number, and text
  * only where there is no raw, that is of plain text. What these point to stays until the next done;
  * a newline stands behind what is as it was in the input, if one stood there.
- * ahead(user, result): some documents before a put, to fetch what it will need. May be NULL.
+ * ready(user, result, stride, n, e): before the puts of the n documents whose results lie stride
+ * bytes apart, in order and one at a time like these, for what is better done for many at once. The
+ * results of records that are skipped, which no put will see, are zeroed bytes. May be NULL.
  * done(user, e): after some puts, and after the last that was successful, in the thread of those
  * puts, for progress. May be NULL. All return 0, or -1, which ends the run.
  *
- * What put, ahead and done touch needs no lock, unless work touches it too. What they write and
+ * What ready, put and done touch needs no lock, unless work touches it too. What they write and
  * what work reads should not lie in one line of the cache (128 bytes apart is enough), nor what two
  * threads write: each record would cost a wait.
  *
@@ -33,7 +35,7 @@
 struct docflow {
     int (*work)(void *user, const struct doc *doc, int thread, void *result, struct err *e);
     int (*put)(void *user, const struct doc *doc, const void *result, struct err *e);
-    void (*ahead)(void *user, const void *result);
+    int (*ready)(void *user, void *result, size_t stride, size_t n, struct err *e);
     int (*done)(void *user, struct err *e);
     size_t result_size;
 };

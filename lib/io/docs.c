@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bug.h"
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "io/in.h"
 #include "io/jscan.h"
+#include "io/lines_int.h"
 #include "io/out.h"
 
 const char *const on_error_words[] = {"stop", "skip", "replace", NULL};
@@ -244,6 +246,7 @@ static int next_part(struct docs *d, void *arg, struct err *e)
         free(d->whole);
         d->whole = NULL;
         p->part->len = rec.len;
+        p->part->n_lines = 1;
         return r;
     }
     long n = in_lines(d->in, p->to, p->want, p->max_lines, max_line, e);
@@ -251,6 +254,7 @@ static int next_part(struct docs *d, void *arg, struct err *e)
         return (int)n;
     p->part->len = p->to->len - p->part->at;
     p->part->line = d->line + 1;
+    p->part->n_lines = (size_t)n;
     p->part->jsonl = d->form == FORM_JSONL;
     d->line += (uint64_t)n;
     return 1;
@@ -263,26 +267,50 @@ int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines
     return next_of_inputs(d, next_part, &p, e);
 }
 
-bool docs_part_next(struct docs_part *part, const char *p, struct doc *rec)
+int docs_part_begin(struct docs_lines *l, const struct docs_part *part, const char *p,
+                    struct err *e)
 {
-    bool whole = part->line == 0;
-    while (part->len > 0) {
-        const char *s = p + part->at, *nl = whole ? NULL : memchr(s, '\n', part->len);
-        size_t n = nl ? (size_t)(nl - s) : part->len, taken = n + (nl != NULL);
-        uint64_t line = part->line;
-        part->at += taken;
-        part->len -= taken;
-        part->line += !whole;
-        if (part->jsonl && pass_over(&s, &n, line))
+    l->n = l->next = 0;
+    if (part->line == 0)
+        return 0;
+    if (part->len > UINT32_MAX)
+        BUG("a part of %zu bytes", part->len);
+    if (mem_grow(&l->end, &l->cap, part->n_lines + LINES_OVER, sizeof *l->end, e) < 0)
+        return -1;
+    l->n = lines_find(p + part->at, part->len, l->end);
+    if (part->len > 0 && p[part->at + part->len - 1] != '\n')
+        l->end[l->n++] = (uint32_t)part->len;
+    return 0;
+}
+
+bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const char *p,
+                    struct doc *rec)
+{
+    const char *s = p + part->at;
+    if (part->line == 0) {
+        *rec = (struct doc){.file = part->file, .text = s, .len = part->len};
+        return part->len > 0 && l->next++ == 0;
+    }
+    while (l->next < l->n) {
+        size_t k = l->next++, from = k ? (size_t)l->end[k - 1] + 1 : 0, n = l->end[k] - from;
+        uint64_t line = part->line + k;
+        const char *at = s + from;
+        if (part->jsonl && pass_over(&at, &n, line))
             continue;
         *rec = (struct doc){.file = part->file, .line = line};
-        rec->raw = part->jsonl ? s : NULL;
+        rec->raw = part->jsonl ? at : NULL;
         rec->raw_len = part->jsonl ? n : 0;
-        rec->text = part->jsonl ? NULL : s;
+        rec->text = part->jsonl ? NULL : at;
         rec->len = part->jsonl ? 0 : n;
         return true;
     }
     return false;
+}
+
+void docs_lines_release(struct docs_lines *l)
+{
+    free(l->end);
+    *l = (struct docs_lines){0};
 }
 
 /* "file:17: " or "file: " before the message. */
@@ -447,6 +475,13 @@ void docs_accept(struct docs *d, const struct doc *doc, bool replaced)
     d->counts.n_docs++;
     d->counts.n_bytes += doc->len;
     d->counts.n_replaced += replaced;
+}
+
+void docs_accept_many(struct docs *d, const struct docs_counts *more)
+{
+    d->counts.n_docs += more->n_docs;
+    d->counts.n_bytes += more->n_bytes;
+    d->counts.n_replaced += more->n_replaced;
 }
 
 int docs_next(struct docs *d, struct doc *doc, struct err *e)

@@ -107,23 +107,34 @@ int docs_next(struct docs *d, struct doc *doc, struct err *e);
  *
  * Where the threads are to find the lines too, docs_next_part appends a part of one input, whole
  * lines (about want bytes, at most max_lines) or a whole file, to a buffer, with 64 readable bytes
- * behind (zeros where it is lines), and docs_part_next gives the records of it, all but their
- * numbers. 1, 0 = end, -1. A reader uses either this or docs_next_raw.
+ * behind (zeros where it is lines): 1, 0 = end, -1. docs_part_begin finds its lines, and
+ * docs_part_next gives the records of it, all but their numbers. A reader uses either this or
+ * docs_next_raw.
  */
 int docs_next_raw(struct docs *d, struct doc *rec, struct err *e);
 struct docs_part {
     size_t at, len; /* in bytes, of the buffer */
     const char *file;
-    uint64_t line; /* of the first line; 0: a whole file */
+    uint64_t line;  /* of the first line; 0: a whole file */
+    size_t n_lines; /* or 1: there are at most as many records */
     bool jsonl;
 };
 int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines,
                    struct docs_part *part, struct err *e);
-/* p: the buffer's bytes; part shrinks by the record, or by the rest where there is none: false. */
-bool docs_part_next(struct docs_part *part, const char *p, struct doc *rec);
+struct docs_lines {
+    uint32_t *end; /* where the lines end; the memory serves for further parts */
+    size_t cap, n, next;
+};
+/* p: the buffer's bytes, here and below. Lines are zeroed before the first part. */
+int docs_part_begin(struct docs_lines *l, const struct docs_part *part, const char *p,
+                    struct err *e);
+bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const char *p,
+                    struct doc *rec);
+void docs_lines_release(struct docs_lines *l);
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
               struct err *e);
 void docs_accept(struct docs *d, const struct doc *doc, bool replaced);
+void docs_accept_many(struct docs *d, const struct docs_counts *more); /* none skipped */
 int docs_reject(struct docs *d, const struct doc *rec, struct err *e);
 /* Bytes of the files read so far (compressed where they are), and of all; 0: not known. */
 void docs_progress(const struct docs *d, double *done_bytes, double *total_bytes);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include "base/utf8.h"
 #include "io/docs.h"
+#include "io/lines_int.h"
 #include "io/in.h"
 
 static void put(const char *path, const char *s, size_t n)
@@ -407,16 +408,37 @@ static void add_record(struct buf *b, const struct doc *rec)
     buf_putc(b, '\n', NULL);
 }
 
+/* Ends of lines, few and many, at all lengths. */
+static void test_ends(void)
+{
+    enum { MOST = 300 };
+    static char s[MOST];
+    uint32_t end[MOST + LINES_OVER];
+    size_t n_bad = 0;
+    for (size_t n = 0; n <= MOST; n++)
+        for (unsigned every = 1; every < 80; every += every) {
+            size_t k = 0;
+            for (size_t i = 0; i < n; i++)
+                s[i] = (i * 2654435761u >> 7 & 0xffff) % every ? 'x' : '\n';
+            size_t got = lines_find(s, n, end);
+            for (size_t i = 0; i < n; i++)
+                if (s[i] == '\n')
+                    n_bad += k >= got || end[k++] != i;
+            n_bad += k != got;
+        }
+    is_int(n_bad, 0, "ends of lines");
+}
+
 /* Reading by parts gives the records that reading one by one gives. */
 static void test_parts(void)
 {
-    static const char lines[] = "\xef\xbb\xbf{\"text\":1}\n\n \t\r\n{\"text\":2}\r\nx\n\n\n7";
+    static const char text[] = "\xef\xbb\xbf{\"text\":1}\n\n \t\r\n{\"text\":2}\r\nx\n\n\n7";
     struct err e = {0};
     const char *name[] = {"a.jsonl", "b.txt", "none.jsonl", "none.txt", "c.jsonl"};
     char *operands[ARRAY_LEN(name)];
     for (size_t i = 0; i < ARRAY_LEN(name); i++) {
         operands[i] = strdup(scratch_path(name[i]));
-        put(operands[i], lines, i == 2 || i == 3 ? 0 : sizeof lines - 1);
+        put(operands[i], text, i == 2 || i == 3 ? 0 : sizeof text - 1);
     }
     for (int as_lines = 0; as_lines < 2; as_lines++)
         for (size_t max = 1; max < 4; max++) {
@@ -424,14 +446,19 @@ static void test_parts(void)
             struct buf want = BUF_INIT, got = BUF_INIT, bytes = BUF_INIT;
             struct doc rec;
             struct docs_part part;
+            struct docs_lines lines = {0};
             struct docs *d = docs_open(operands, ARRAY_LEN(name), &o, &e);
             while (docs_next_raw(d, &rec, &e) > 0)
                 add_record(&want, &rec);
             docs_abort(d);
             d = docs_open(operands, ARRAY_LEN(name), &o, &e);
-            while (docs_next_part(d, &bytes, 20, max, &part, &e) > 0)
-                while (docs_part_next(&part, bytes.s, &rec))
+            while (docs_next_part(d, &bytes, 20, max, &part, &e) > 0) {
+                if (docs_part_begin(&lines, &part, bytes.s, &e) < 0)
+                    bail_out("no memory");
+                while (docs_part_next(&lines, &part, bytes.s, &rec))
                     add_record(&got, &rec);
+            }
+            docs_lines_release(&lines);
             docs_abort(d);
             ok(want.len > 100, "records %s", as_lines ? "of lines" : "of several kinds");
             is_str(got.s, want.s, "in parts of %zu lines they are the same", max);
@@ -495,6 +522,7 @@ int main(void)
     test_operands();
     test_stdin();
     test_raw();
+    test_ends();
     test_parts();
     return done_testing();
 }

@@ -90,6 +90,39 @@ static struct hash128 draw_zero(size_t i)
     return (struct hash128){0, 0};
 }
 
+/* Many at once are as one by one, those that are not wanted left out. */
+static void put_each(size_t n)
+{
+    struct item {
+        struct exact_item x;
+        char other[8];
+    } *items = calloc(n, sizeof *items);
+    struct exact one, many;
+    size_t n_bad = 0;
+    exact_init(&one, 0);
+    exact_init(&many, 0);
+    for (size_t i = 0; i < n; i++) {
+        items[i].x.hash = (struct hash128){next_random() % 3, (next_random() % n) << 40};
+        items[i].x.wanted = next_random() % 8 > 0;
+    }
+    for (size_t at = 0, m; at < n; at += m) {
+        m = n - at < 1000 ? n - at : 1000;
+        if (exact_put_each(&many, &items[at].x, sizeof *items, m, NULL) < 0)
+            bail_out("no memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool added = false;
+        if (items[i].x.wanted && !exact_put(&one, items[i].x.hash, &added, NULL))
+            bail_out("no memory");
+        n_bad += items[i].x.added != added;
+    }
+    is_int(n_bad, 0, "%zu at once: the same are added", n);
+    is_int(many.n, one.n, "and as many");
+    exact_release(&one);
+    exact_release(&many);
+    free(items);
+}
+
 static void form_is(enum text_form form, const char *text, const char *want)
 {
     struct buf b = BUF_INIT;
@@ -158,6 +191,9 @@ int main(void)
     against_sorted(5000, 1, draw_last, "at the end");
     against_sorted(5000, 1, draw_one_home, "one home");
     against_sorted(3, 1, draw_zero, "zero");
+    put_each(1);
+    put_each(50);
+    put_each(123456);
     forms();
     long_forms();
     return done_testing();
