@@ -102,7 +102,8 @@ static void put_each(size_t n)
     exact_init(&one, 0);
     exact_init(&many, 0);
     for (size_t i = 0; i < n; i++) {
-        items[i].x.hash = (struct hash128){next_random() % 3, (next_random() % n) << 40};
+        items[i].x.hash =
+            (struct hash128){next_random() % 3, next_random() % n * 0x9e3779b97f4a7c15u};
         items[i].x.wanted = next_random() % 8 > 0;
     }
     for (size_t at = 0, m; at < n; at += m) {
