@@ -406,6 +406,8 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
     int r = make_valid(o, rec->utf8_ok, &rec->raw, &rec->raw_len, scratch, replaced, e);
     if (r <= 0)
         return r;
+    if (jscan_plain_field(rec->raw, rec->raw_len, o->key, &rec->text, &rec->len))
+        return 1;
     jscan_init(&j, rec->raw, rec->raw_len);
     text.utf8_ok = j.utf8_ok = true;
     bool first = rec->number == 0 && !strcmp(rec->file, "stdin");

@@ -154,6 +154,62 @@ static int scan_string(struct jscan *j)
     return 0;
 }
 
+static ALWAYS_INLINE size_t spaces(const char *p, size_t i, size_t n)
+{
+    while (i < n && (p[i] == ' ' || p[i] == '\n' || p[i] == '\t' || p[i] == '\r'))
+        i++;
+    return i;
+}
+
+/* The closing quote of a string without escapes, whose first byte is p[i]; n: it is no such. */
+static ALWAYS_INLINE size_t plain_end(const char *p, size_t i, size_t n)
+{
+    uint64_t near = stops8((const unsigned char *)p + i);
+    if (near)
+        i += (size_t)CTZ64(near) / 8;
+    else if (n - i > 8)
+        i += 8 + jscan_scan_string(p + i + 8, n - i - 8);
+    else
+        return n;
+    return i < n && p[i] == '"' ? i : n;
+}
+
+bool jscan_plain_field(const char *p, size_t n, const char *key, const char **str, size_t *len)
+{
+    size_t key_len = strlen(key), i = 0;
+    bool found = false;
+    if (n == 0 || p[0] != '{')
+        return false;
+    do {
+        i = spaces(p, i + 1, n);
+        if (i >= n || p[i] != '"')
+            return false;
+        size_t end = plain_end(p, i + 1, n);
+        bool wanted = end - i - 1 == key_len && !memcmp(p + i + 1, key, key_len);
+        i = spaces(p, end + 1, n);
+        if (i >= n || p[i] != ':')
+            return false;
+        i = spaces(p, i + 1, n);
+        size_t from = i;
+        if (i < n && p[i] == '"') {
+            end = plain_end(p, i + 1, n);
+            if (wanted) {
+                found = true;
+                *str = p + i + 1;
+                *len = end - i - 1;
+            }
+            i = end + 1;
+        } else {
+            while (i < n && p[i] >= '0' && p[i] <= '9')
+                i++;
+            if (wanted || i == from || (p[from] == '0' && i > from + 1))
+                return false;
+        }
+        i = spaces(p, i, n);
+    } while (i < n && p[i] == ',');
+    return found && i < n && p[i] == '}' && spaces(p, i + 1, n) == n;
+}
+
 static size_t skip_digits(const struct jscan *j, size_t i)
 {
     while (i < j->n && j->p[i] >= '0' && j->p[i] <= '9')

@@ -67,6 +67,10 @@ int jscan_real(const struct jscan *j, double *out); /* -1: not finite in double 
 /* Bytes before the first quote, backslash or control character of s[0..n), n if there is none: the
  * loop in which a long string is read. */
 size_t jscan_scan_string(const char *s, size_t n);
+/* The string value of key in an object of plain members, the last if there are several: strings
+ * without escapes and whole numbers not below 0. False: look with jscan, which accepts more and
+ * says what is wrong. 8 readable bytes stand behind p[0..n). */
+bool jscan_plain_field(const char *p, size_t n, const char *key, const char **str, size_t *len);
 /* err from j.error: "at byte 17: ..." */
 int jscan_err(const struct jscan *j, struct err *e);
 

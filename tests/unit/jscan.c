@@ -444,6 +444,60 @@ static void test_numbers(void)
     ok(jscan_real(&j, &x) == 0 && x == 0.1, "0.1");
 }
 
+/* The text of key by the scanner: 1, or 0 where there is none or the whole is wrong. */
+static int field_slowly(const char *p, size_t n, const char *key, const char **str, size_t *len)
+{
+    struct jscan j;
+    int found = 0;
+    jscan_init(&j, p, n);
+    if (jscan_next(&j) != JSCAN_OBJECT)
+        return 0;
+    while (jscan_next(&j) == JSCAN_KEY) {
+        bool wanted = jscan_key_is(&j, key);
+        enum jscan_type t = jscan_next(&j);
+        if (wanted) {
+            found = t == JSCAN_STRING && !j.escaped;
+            *str = j.str;
+            *len = j.len;
+        }
+        if (t < 0 || jscan_skip(&j) < 0)
+            return 0;
+    }
+    return found && !j.error && jscan_next(&j) == JSCAN_EOF;
+}
+
+/* The short way gives what the long one gives, or gives up: on records and on damaged ones. */
+static void test_plain_field(void)
+{
+    static const char *const records[] = {
+        "{\"text\": \"abc\"}",
+        "{\"id\": 12, \"text\": \"more than eight bytes, and none of them special\"}",
+        "{ \"text\" :\"\" , \"id\":0,\"text\":\"the last counts\"} ",
+        "{\"long name of a key\":\"\u00e9\",\"text\":\"12345678\",\"z\":\"\"}\r",
+    };
+    static const char change[] = "{}\":, \\tex0129.\n\x01[]-";
+    size_t n_bad = 0, n_found = 0;
+    for (size_t k = 0; k < 200000; k++) {
+        char p[128 + 8];
+        const char *record = records[k % ARRAY_LEN(records)], *a = NULL, *b = NULL;
+        size_t n = strlen(record), a_len = 0, b_len = 0;
+        memset(p, (int)draw(2) ? '"' : '\n', sizeof p); /* behind it may stand anything */
+        memcpy(p, record, n);
+        for (uint64_t i = k < ARRAY_LEN(records) ? 0 : draw(3); i > 0; i--)
+            p[draw(n)] = change[draw(sizeof change - 1)];
+        if (k >= ARRAY_LEN(records) && draw(4) == 0)
+            n = draw(n + 1);
+        if (!jscan_plain_field(p, n, "text", &a, &a_len)) {
+            n_bad += k < ARRAY_LEN(records);
+            continue;
+        }
+        n_found++;
+        n_bad += !field_slowly(p, n, "text", &b, &b_len) || a != b || a_len != b_len;
+    }
+    is_int(n_bad, 0, "the short way through a record agrees with the long one");
+    ok(n_found > 10000 && n_found < 150000, "and is taken by some (%zu)", n_found);
+}
+
 int main(void)
 {
     test_lists();
@@ -455,6 +509,7 @@ int main(void)
     test_utf8();
     test_walk();
     test_numbers();
+    test_plain_field();
     buf_release(&a_out);
     buf_release(&b_out);
     return done_testing();
