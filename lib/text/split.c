@@ -40,7 +40,8 @@ struct cutter {
     O200K_PREFIX O200K_HEAD "*" O200K_TAIL "+" c "|" O200K_PREFIX O200K_HEAD "+" O200K_TAIL "*" c
 #define O200K_REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" LAST
 
-/* # stands for \p{N} with what may follow it, which says how long a piece of digits gets. */
+/* # stands for \p{N} with what may follow it, which says how long a piece of digits gets, and \1
+ * for # itself. */
 static const struct published {
     const char *pattern;
     struct split_rule rule;
@@ -62,6 +63,12 @@ static const struct published {
      {.kind = SPLIT_CL100K, .marks = true}},
     {O200K_WORDS(CONTRACTIONS "?") "|#" O200K_REST, {.kind = SPLIT_O200K}},
     {O200K_WORDS("") "|#" O200K_REST, {.kind = SPLIT_O200K, .no_contractions = true}},
+    {"#", {.kind = SPLIT_DIGITS}},
+    {"[\344\270\200-\351\276\245\343\201\200-\343\202\237\343\202\240-\343\203\277]+",
+     {.kind = SPLIT_HAN}},
+    {"[!\"\1$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|"
+     "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|" LAST,
+     {.kind = SPLIT_DEEPSEEK_TEXT}},
 };
 
 static const struct {
@@ -110,7 +117,7 @@ static bool pattern_is(const char *pattern, const char *re, size_t n, int *digit
             if (k < 0)
                 return false;
             i += 5 + (size_t)k;
-        } else if (i < n && re[i] == *p) {
+        } else if (i < n && re[i] == (*p == '\1' ? '#' : *p)) {
             i++;
         } else if (i < n && *p == '\\' &&
                    ((p[1] == 'r' && re[i] == '\r') || (p[1] == 'n' && re[i] == '\n'))) {
@@ -166,8 +173,21 @@ static struct stage *next_stage(struct split *s, struct err *e)
     return &s->stage[s->n_stages];
 }
 
+/* DeepSeek's three rules in their order run as one. */
+static bool completes_deepseek(const struct split *s, const struct split_rule *r)
+{
+    return r->kind == SPLIT_DEEPSEEK_TEXT && s->n_stages == 2 &&
+           s->stage[0].rule.kind == SPLIT_DIGITS && s->stage[0].rule.digits == 3 &&
+           s->stage[1].rule.kind == SPLIT_HAN;
+}
+
 int split_add_rule(struct split *s, const struct split_rule *r, struct err *e)
 {
+    static const struct split_rule deepseek = {.kind = SPLIT_DEEPSEEK, .digits = 3};
+    if (completes_deepseek(s, r)) {
+        s->n_stages = 0;
+        r = &deepseek;
+    }
     struct stage *t = next_stage(s, e);
     if (!t)
         return -1;
@@ -204,7 +224,10 @@ int split_add_regex(struct split *s, const char *re, size_t n, struct err *e)
 
 static int describe_stage(const struct stage *t, struct buf *out, struct err *e)
 {
-    static const char *const kinds[] = {"gpt2", "cl100k", "o200k", "digits", "no splitting"};
+    static const char *const kinds[] = {
+        "gpt2",          "cl100k",   "o200k",       "digits", "ideographs and kana",
+        "deepseek text", "deepseek", "no splitting"};
+    static const unsigned have_digits = 1u << SPLIT_CL100K | 1u << SPLIT_O200K | 1u << SPLIT_DIGITS;
     const struct split_rule *r = &t->rule;
     if (r->kind == SPLIT_REGEX)
         return buf_printf(out, e, "a pattern of its own (pcre2%s)",
@@ -213,8 +236,8 @@ static int describe_stage(const struct stage *t, struct buf *out, struct err *e)
         return -1;
     if (r->kind == SPLIT_WHOLE)
         return 0;
-    if (r->kind != SPLIT_GPT2 && (r->digits ? buf_printf(out, e, ", digits by %d", r->digits)
-                                            : buf_puts(out, ", digits of any number", e)) < 0)
+    if (1u << r->kind & have_digits && (r->digits ? buf_printf(out, e, ", digits by %d", r->digits)
+                                                  : buf_puts(out, ", digits of any number", e)) < 0)
         return -1;
     return buf_printf(out, e, "%s%s%s (state machine)", r->marks ? ", marks as letters" : "",
                       r->no_contractions ? ", no contractions" : "",

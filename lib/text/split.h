@@ -29,6 +29,7 @@
  *             |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+
  *                 [\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?
  *             |\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ * and the three of DeepSeek V3, in split_deepseek.c.
  */
 #ifndef TEXT_SPLIT_H
 #define TEXT_SPLIT_H
@@ -44,8 +45,11 @@ enum split_kind {
     SPLIT_CL100K,
     SPLIT_O200K,
     SPLIT_DIGITS, /* runs of \p{N}, and what is between them */
-    SPLIT_WHOLE,  /* no splitting: the text is one piece */
-    SPLIT_REGEX,  /* through pcre2; only by split_add_regex */
+    SPLIT_HAN,    /* runs of U+4E00 to U+9FA5 and U+3040 to U+30FF, and what is between them */
+    SPLIT_DEEPSEEK_TEXT, /* the third of DeepSeek V3's patterns: see split_deepseek.c */
+    SPLIT_DEEPSEEK,      /* digits by 3, SPLIT_HAN and it at once */
+    SPLIT_WHOLE,         /* no splitting: the text is one piece */
+    SPLIT_REGEX,         /* through pcre2; only by split_add_regex */
 };
 struct split_rule {
     enum split_kind kind;

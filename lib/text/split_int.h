@@ -11,6 +11,7 @@ typedef size_t split_machine(const unsigned char *s, size_t p, size_t n, const s
                              uint32_t *ends, size_t max);
 /* The machine of a rule, specialised for it where it is one of the common ones. */
 split_machine *split_plain_of(const struct split_rule *r);
+split_machine *split_deepseek_of(const struct split_rule *r);
 
 /* Where a cutter is: the piece that p stands in ends at end, if that lies behind it. */
 struct split_place {

@@ -234,6 +234,10 @@ split_machine *split_plain_of(const struct split_rule *r)
         return r->digits == 3 && !r->no_contractions ? o200k : o200k_any;
     case SPLIT_DIGITS:
         return digits;
+    case SPLIT_HAN:
+    case SPLIT_DEEPSEEK_TEXT:
+    case SPLIT_DEEPSEEK:
+        return split_deepseek_of(r);
     case SPLIT_WHOLE:
         return whole;
     case SPLIT_REGEX:

@@ -4,7 +4,9 @@
 #include "io/in.h"
 #include "split_alphabet.h"
 #include "tap.h"
+#include "base/utf8.h"
 #include "text/split.h"
+#include "text/unicode.h"
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define LAST         "\\s+(?!\\S)|\\s+"
@@ -15,6 +17,13 @@
 #define CL100K(n)                                                                            \
     CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" n "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[" \
                  "\\r\\n]+|" LAST
+
+#define HAN "[\344\270\200-\351\276\245\343\201\200-\343\202\237\343\202\240-\343\203\277]+"
+/* with line breaks as they stand in the file */
+#define DEEPSEEK                                                                   \
+    "[!\"#$%&'()*+,\\-./"                                                          \
+    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" \
+    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|" LAST
 
 /* As published; r is what they must be recognised as. */
 static const struct {
@@ -47,17 +56,31 @@ static const struct {
      "\\s*[\\r\\n]+|" LAST,
      {.kind = SPLIT_CL100K, .digits = 1, .marks = true}},
     {"o200k", O200K(CONTRACTIONS "?", "\\p{N}{1,3}"), {.kind = SPLIT_O200K, .digits = 3}},
+    {"digits by 3", "\\p{N}{1,3}", {.kind = SPLIT_DIGITS, .digits = 3}},
+    {"digits by 1", "\\p{N}", {.kind = SPLIT_DIGITS, .digits = 1}},
+    {"deepseek's ideographs", HAN, {.kind = SPLIT_HAN}},
+    {"deepseek's text", DEEPSEEK, {.kind = SPLIT_DEEPSEEK_TEXT}},
+    {"deepseek", "\\p{N}{1,3}\2" HAN "\2" DEEPSEEK, {.kind = SPLIT_DEEPSEEK}},
     {"tekken", O200K("", "\\p{N}"), {.kind = SPLIT_O200K, .digits = 1, .no_contractions = true}},
 };
 
 static struct cutter *machine[ARRAY_LEN(patterns)], *reference[ARRAY_LEN(patterns)];
 static struct err e;
 
-static struct cutter *cutter_of(const char *re)
+/* A chain's patterns stand with \2 between them; in a group none is a published one, so that pcre2
+ * runs it. */
+static struct cutter *cutter_of(const char *re, bool grouped)
 {
     struct split *s = split_new(&e);
-    if (!s || split_add_regex(s, re, strlen(re), &e) < 0)
-        bail_out(e.msg);
+    char one[1024];
+    for (const char *next; s && re; re = next) {
+        const char *end = strchr(re, '\2');
+        next = end ? end + 1 : NULL;
+        int len = end ? (int)(end - re) : (int)strlen(re);
+        snprintf(one, sizeof one, grouped ? "(?:%.*s)" : "%.*s", len, re);
+        if (split_add_regex(s, one, strlen(one), &e) < 0)
+            bail_out(e.msg);
+    }
     return cutter_new(s, &e); /* both live as long as the program */
 }
 
@@ -119,11 +142,43 @@ static void sample(const char *what, const char *s, size_t n)
         ok(same_cuts(p, s, n, 4096), "%s: %s", patterns[p].name, what);
 }
 
+/* What stands at each border of a category, among letters, digits, spaces, line breaks and signs.
+ */
+static void borders(void)
+{
+    static const char *const around[] = {"a", " ", "b", "", "1", "\n", "!", "' ", "\t", "A", "  "};
+    struct buf b = BUF_INIT;
+    unsigned last = UNI_CATEGORY + 1;
+    size_t n = 0;
+    for (uint32_t cp = 0x80; cp < 0x110000; cp++) {
+        const unsigned now = uni_props(cp) & UNI_CATEGORY;
+        const bool han = cp == 0x4e00 || cp == 0x9fa6 || cp == 0x3040 || cp == 0x3100;
+        if (cp >= 0xd800 && cp < 0xe000)
+            continue;
+        for (uint32_t c = cp - 1; (now != last || han) && c <= cp; c++) {
+            char s[8];
+            int len = utf8_put(s, c == 0xdfff ? 0xd7ff : c);
+            n++;
+            for (size_t i = 0; i < ARRAY_LEN(around); i++) {
+                buf_puts(&b, around[i], &e);
+                buf_add(&b, s, (size_t)len, &e);
+            }
+        }
+        last = now;
+    }
+    buf_reserve(&b, 64, &e);
+    ok(n > 5000, "%zu characters at borders", n);
+    sample("characters at the borders of categories", b.s, b.len);
+    buf_release(&b);
+}
+
 static void recognised(void)
 {
     struct split_rule r;
     for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
         const struct split_rule *x = &patterns[p].r;
+        if (strchr(patterns[p].re, '\2'))
+            continue;
         ok(split_recognise(patterns[p].re, strlen(patterns[p].re), &r) && r.kind == x->kind &&
                r.digits == x->digits && r.marks == x->marks && r.tail == x->tail &&
                r.no_contractions == x->no_contractions,
@@ -209,6 +264,15 @@ static void chains(void)
     is_str(cut(s, ""), "", "the empty text has no piece");
     split_describe(s, &d, &e);
     is_str(d.s, "digits, digits by 1 (state machine) + gpt2 (state machine)", "description");
+    buf_clear(&d);
+    struct split *three = split_new(&e);
+    ok(split_add_regex(three, "\\p{N}{1,3}", 10, &e) == 0 &&
+           split_add_regex(three, HAN, strlen(HAN), &e) == 0 &&
+           split_add_regex(three, DEEPSEEK, strlen(DEEPSEEK), &e) == 0 &&
+           split_describe(three, &d, &e) == 0,
+       "deepseek's three");
+    is_str(d.s, "deepseek (state machine)", "are one");
+    split_free(three);
     buf_release(&d);
     ok(split_add_name(s, "gpt3", &e) < 0, "an unknown name is an error: %s", e.msg);
     split_free(s);
@@ -238,10 +302,8 @@ int main(void)
 {
     recognised();
     for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
-        char re[1024];
-        snprintf(re, sizeof re, "(?:%s)", patterns[p].re); /* no published one: pcre2 runs it */
-        machine[p] = cutter_of(patterns[p].re);
-        reference[p] = cutter_of(re);
+        machine[p] = cutter_of(patterns[p].re, false);
+        reference[p] = cutter_of(patterns[p].re, true);
         random_strings(p);
     }
     size_t n = 1 << 20;
@@ -251,6 +313,7 @@ int main(void)
     memset(s, ' ', n);
     sample("a megabyte of spaces", s, n);
     free(s);
+    borders();
     const char *path = shared_path("data/tokenizers/vectors/sample.txt");
     struct in *in = path ? in_open(path, 0, &e) : NULL;
     if (in && (s = in_all(in, 1 << 24, &n, &e))) {
