@@ -406,15 +406,16 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
     int r = make_valid(o, rec->utf8_ok, &rec->raw, &rec->raw_len, scratch, replaced, e);
     if (r <= 0)
         return r;
-    if (jscan_plain_field(rec->raw, rec->raw_len, o->key, &rec->text, &rec->len))
-        return 1;
-    jscan_init(&j, rec->raw, rec->raw_len);
-    text.utf8_ok = j.utf8_ok = true;
-    bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
-    const char *hint =
-        first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
-    if (find_text(&j, o->key, hint, &text, e) == 0)
-        return 0;
+    text.utf8_ok = true;
+    if (!jscan_plain_field(rec->raw, rec->raw_len, o->key, &text)) {
+        jscan_init(&j, rec->raw, rec->raw_len);
+        j.utf8_ok = true;
+        bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
+        const char *hint =
+            first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
+        if (find_text(&j, o->key, hint, &text, e) == 0)
+            return 0;
+    }
     rec->text = text.str;
     rec->len = text.len;
     if (!text.escaped)

@@ -57,8 +57,9 @@ static ALWAYS_INLINE uint64_t stops8(const unsigned char *s)
            high;
 }
 
-size_t jscan_scan_portable(const char *s, size_t n)
+size_t jscan_scan_portable(const char *s, size_t n, bool *escaped)
 {
+    (void)escaped; /* it passes over none */
     const unsigned char *p = (const unsigned char *)s;
     size_t i = 0;
     while (n - i >= BLOCK && !block_stops(p + i))
@@ -73,12 +74,12 @@ size_t jscan_scan_portable(const char *s, size_t n)
     return i;
 }
 
-typedef size_t scan_fn(const char *s, size_t n);
+typedef size_t scan_fn(const char *s, size_t n, bool *escaped);
 static scan_fn scan_first;
 static scan_fn *_Atomic scan = scan_first;
 
 /* Chooses for this processor, once. */
-static size_t scan_first(const char *s, size_t n)
+static size_t scan_first(const char *s, size_t n, bool *escaped)
 {
     scan_fn *chosen = jscan_scan_portable;
 #if defined(__x86_64__)
@@ -87,12 +88,12 @@ static size_t scan_first(const char *s, size_t n)
         chosen = isa == ISA_AVX2 ? jscan_scan_avx2 : jscan_scan_avx512;
 #endif
     atomic_store(&scan, chosen);
-    return chosen(s, n);
+    return chosen(s, n, escaped);
 }
 
-size_t jscan_scan_string(const char *s, size_t n)
+size_t jscan_scan_string(const char *s, size_t n, bool *escaped)
 {
-    return atomic_load_explicit(&scan, memory_order_relaxed)(s, n);
+    return atomic_load_explicit(&scan, memory_order_relaxed)(s, n, escaped);
 }
 
 /* The value of a hexadecimal digit, or -1. */
@@ -117,8 +118,7 @@ static int32_t hex4(const char *s)
     return v;
 }
 
-/* What the character behind a backslash stands for; 0: it is no escape of two characters. */
-static const char short_escape[256] = {
+const char jscan_short_escape[256] = {
     ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
     ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
 };
@@ -131,7 +131,7 @@ static int scan_string(struct jscan *j)
     uint64_t near = n - i >= 8 ? stops8((const unsigned char *)p + i) : 0;
     j->escaped = false;
     for (;; near = 0) { /* near: a key or a short value, for which no call is made */
-        i += near ? (size_t)CTZ64(near) / 8 : jscan_scan_string(p + i, n - i);
+        i += near ? (size_t)CTZ64(near) / 8 : jscan_scan_string(p + i, n - i, &j->escaped);
         if (i >= n)
             return (int)fail_at(j, n, "the text ends within a string");
         if (p[i] == '"')
@@ -140,7 +140,7 @@ static int scan_string(struct jscan *j)
             return (int)fail_at(j, i, "control character in a string");
         j->escaped = true;
         while (i < n && p[i] == '\\') { /* escapes often follow each other */
-            if (n - i >= 2 && short_escape[(unsigned char)p[i + 1]])
+            if (n - i >= 2 && jscan_short_escape[(unsigned char)p[i + 1]])
                 i += 2;
             else if (n - i >= 6 && p[i + 1] == 'u' && hex4(p + i + 2) >= 0)
                 i += 6;
@@ -161,30 +161,34 @@ static ALWAYS_INLINE size_t spaces(const char *p, size_t i, size_t n)
     return i;
 }
 
-/* The closing quote of a string without escapes, whose first byte is p[i]; n: it is no such. */
-static ALWAYS_INLINE size_t plain_end(const char *p, size_t i, size_t n)
+/* The closing quote of a string, whose first byte is p[i], with short escapes alone; n: it is no
+ * such. */
+static ALWAYS_INLINE size_t plain_end(const char *p, size_t i, size_t n, bool *escaped)
 {
+    *escaped = false;
     uint64_t near = stops8((const unsigned char *)p + i);
     if (near)
         i += (size_t)CTZ64(near) / 8;
     else if (n - i > 8)
-        i += 8 + jscan_scan_string(p + i + 8, n - i - 8);
+        i += 8 + jscan_scan_string(p + i + 8, n - i - 8, escaped);
     else
         return n;
     return i < n && p[i] == '"' ? i : n;
 }
 
-bool jscan_plain_field(const char *p, size_t n, const char *key, const char **str, size_t *len)
+bool jscan_plain_field(const char *p, size_t n, const char *key, struct jscan *text)
 {
     size_t key_len = strlen(key), i = 0;
-    bool found = false;
+    bool found = false, escaped;
     if (n == 0 || p[0] != '{')
         return false;
     do {
         i = spaces(p, i + 1, n);
         if (i >= n || p[i] != '"')
             return false;
-        size_t end = plain_end(p, i + 1, n);
+        size_t end = plain_end(p, i + 1, n, &escaped);
+        if (escaped)
+            return false;
         bool wanted = end - i - 1 == key_len && !memcmp(p + i + 1, key, key_len);
         i = spaces(p, end + 1, n);
         if (i >= n || p[i] != ':')
@@ -192,11 +196,12 @@ bool jscan_plain_field(const char *p, size_t n, const char *key, const char **st
         i = spaces(p, i + 1, n);
         size_t from = i;
         if (i < n && p[i] == '"') {
-            end = plain_end(p, i + 1, n);
+            end = plain_end(p, i + 1, n, &escaped);
             if (wanted) {
                 found = true;
-                *str = p + i + 1;
-                *len = end - i - 1;
+                text->str = p + i + 1;
+                text->len = end - i - 1;
+                text->escaped = escaped;
             }
             i = end + 1;
         } else {
@@ -404,7 +409,7 @@ static const char *unescape_one(const char *s, const char *end, char *out, int *
 {
     *n_out = 1;
     if (s[1] != 'u') {
-        *out = short_escape[(unsigned char)s[1]];
+        *out = jscan_short_escape[(unsigned char)s[1]];
         return s + 2;
     }
     uint32_t cp = (uint32_t)hex4(s + 2);
@@ -420,43 +425,37 @@ static const char *unescape_one(const char *s, const char *end, char *out, int *
     return s;
 }
 
-size_t jscan_copy_portable(char *to, const char *s, size_t n)
-{
-    const char *slash = memchr(s, '\\', n);
-    n = slash ? (size_t)(slash - s) : n;
-    memcpy(to, s, n);
-    return n;
-}
-
-typedef size_t copy_fn(char *to, const char *s, size_t n);
-static copy_fn *copy_of(void)
+typedef size_t unescape_fn(char **to, const char *s, size_t n);
+static unescape_fn *unescape_of(void)
 {
 #if defined(__x86_64__)
     enum isa isa;
     if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
-        return isa == ISA_AVX2 ? jscan_copy_avx2 : jscan_copy_avx512;
+        return isa == ISA_AVX2 ? jscan_unescape_avx2 : jscan_unescape_avx512;
 #endif
-    return jscan_copy_portable;
+    return NULL;
 }
 
 /* An escape is never shorter than what it stands for, so len bytes are room enough. */
 static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
 {
     const char *end = s + len;
-    copy_fn *copy = copy_of();
-    if (buf_reserve(out, len + JSCAN_OVER, e) < 0)
+    unescape_fn *most = unescape_of();
+    if (buf_reserve(out, len + 1, e) < 0)
         return -1;
     char *to = out->s + out->len;
     while (s < end) {
-        if (*s == '\\') {
-            int n;
+        if (most)
+            s += most(&to, s, (size_t)(end - s));
+        const char *slash = memchr(s, '\\', (size_t)(end - s));
+        const size_t run = (size_t)((slash ? slash : end) - s);
+        int n = 0;
+        memcpy(to, s, run);
+        to += run;
+        s += run;
+        if (slash)
             s = unescape_one(s, end, to, &n);
-            to += n;
-            continue;
-        }
-        size_t n = copy(to, s, (size_t)(end - s));
         to += n;
-        s += n;
     }
     *to = 0;
     out->len = (size_t)(to - out->s);

@@ -64,13 +64,15 @@ bool jscan_key_is(const struct jscan *j, const char *name); /* compares unescape
 int jscan_string(const struct jscan *j, bool replace, struct buf *out, struct err *e);
 int jscan_int(const struct jscan *j, int64_t *out); /* -1: not an integer or out of range */
 int jscan_real(const struct jscan *j, double *out); /* -1: not finite in double */
-/* Bytes before the first quote, backslash or control character of s[0..n), n if there is none: the
- * loop in which a long string is read. */
-size_t jscan_scan_string(const char *s, size_t n);
 /* The string value of key in an object of plain members, the last if there are several: strings
- * without escapes and whole numbers not below 0. False: look with jscan, which accepts more and
- * says what is wrong. 8 readable bytes stand behind p[0..n). */
-bool jscan_plain_field(const char *p, size_t n, const char *key, const char **str, size_t *len);
+ * with short escapes at most and whole numbers not below 0; of text it sets str, len and escaped.
+ * False: look with jscan, which accepts more and says what is wrong. 8 readable bytes stand behind
+ * p[0..n). */
+bool jscan_plain_field(const char *p, size_t n, const char *key, struct jscan *text);
+/* The loop in which a long string is read: bytes of s[0..n) before the first quote, control
+ * character, or backslash that the caller is to look at; n if there is none. Good escapes of two
+ * characters may have been passed over: *escaped becomes true then. */
+size_t jscan_scan_string(const char *s, size_t n, bool *escaped);
 /* err from j.error: "at byte 17: ..." */
 int jscan_err(const struct jscan *j, struct err *e);
 

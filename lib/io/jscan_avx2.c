@@ -1,37 +1,55 @@
-/* The end of a JSON string, 32 bytes at a time. */
+/* Long JSON strings with AVX2. */
 #if defined(__x86_64__)
 #    include <immintrin.h>
+#    include <stdint.h>
 
 #    include "base/compiler.h"
-#    include "io/jscan_int.h"
 
-size_t jscan_scan_avx2(const char *s, size_t n)
+struct bytes {
+    __m256i v[2];
+};
+
+static ALWAYS_INLINE void load(struct bytes *b, const char *s)
 {
-    size_t i = 0;
-    for (; n - i >= 32; i += 32) {
-        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(s + i));
-        __m256i stop = _mm256_or_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')),
-                                       _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\')));
-        __m256i control = _mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(0x1f)), x);
-        unsigned m = (unsigned)_mm256_movemask_epi8(_mm256_or_si256(stop, control));
-        if (m)
-            return i + (size_t)CTZ64(m);
-    }
-    return i + jscan_scan_portable(s + i, n - i);
+    b->v[0] = _mm256_loadu_si256((const __m256i *)(const void *)s);
+    b->v[1] = _mm256_loadu_si256((const __m256i *)(const void *)(s + 32));
 }
 
-size_t jscan_copy_avx2(char *to, const char *s, size_t n)
+static ALWAYS_INLINE void store(char *to, const struct bytes *b)
 {
-    const __m256i slash = _mm256_set1_epi8('\\');
-    size_t i = 0;
-    for (; n - i >= 32; i += 32) {
-        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(s + i));
-        unsigned stop = (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, slash));
-        _mm256_storeu_si256((__m256i *)(void *)(to + i), x);
-        if (stop)
-            return i + (size_t)CTZ64(stop);
-    }
-    return i + jscan_copy_portable(to + i, s + i, n - i);
+    _mm256_storeu_si256((__m256i *)(void *)to, b->v[0]);
+    _mm256_storeu_si256((__m256i *)(void *)(to + 32), b->v[1]);
+}
+
+static ALWAYS_INLINE uint64_t joined(__m256i low, __m256i high)
+{
+    return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high)
+                                                     << 32;
+}
+
+static ALWAYS_INLINE uint64_t is(const struct bytes *b, char c)
+{
+    const __m256i v = _mm256_set1_epi8(c);
+    return joined(_mm256_cmpeq_epi8(b->v[0], v), _mm256_cmpeq_epi8(b->v[1], v));
+}
+
+static ALWAYS_INLINE uint64_t below(const struct bytes *b, unsigned char c)
+{
+    const __m256i most = _mm256_set1_epi8((char)(c - 1));
+    return joined(_mm256_cmpeq_epi8(_mm256_min_epu8(b->v[0], most), b->v[0]),
+                  _mm256_cmpeq_epi8(_mm256_min_epu8(b->v[1], most), b->v[1]));
+}
+
+#    include "io/jscan_vec_impl_int.h"
+
+size_t jscan_scan_avx2(const char *s, size_t n, bool *escaped)
+{
+    return scan_string_by(s, n, escaped);
+}
+
+size_t jscan_unescape_avx2(char **to, const char *s, size_t n)
+{
+    return unescape_by(to, s, n);
 }
 #else
 typedef int no_jscan_of_another_processor;

@@ -1,38 +1,44 @@
-/* The end of a JSON string, 64 bytes at a time; what is behind n is not read. */
+/* Long JSON strings with AVX-512. */
 #if defined(__x86_64__)
 #    include <immintrin.h>
+#    include <stdint.h>
 
 #    include "base/compiler.h"
-#    include "io/jscan_int.h"
 
-size_t jscan_scan_avx512(const char *s, size_t n)
+struct bytes {
+    __m512i v;
+};
+
+static ALWAYS_INLINE void load(struct bytes *b, const char *s)
 {
-    const __m512i quote = _mm512_set1_epi8('"'), slash = _mm512_set1_epi8('\\');
-    const __m512i space = _mm512_set1_epi8(' ');
-    for (size_t i = 0; i < n; i += 64) {
-        __mmask64 in = n - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n - i)) - 1;
-        __m512i x = _mm512_maskz_loadu_epi8(in, s + i);
-        __mmask64 stop = _mm512_mask_cmpeq_epi8_mask(in, x, quote) |
-                         _mm512_mask_cmpeq_epi8_mask(in, x, slash) |
-                         _mm512_mask_cmplt_epu8_mask(in, x, space);
-        if (stop)
-            return i + (size_t)CTZ64(stop);
-    }
-    return n;
+    b->v = _mm512_loadu_si512(s);
 }
 
-size_t jscan_copy_avx512(char *to, const char *s, size_t n)
+static ALWAYS_INLINE void store(char *to, const struct bytes *b)
 {
-    const __m512i slash = _mm512_set1_epi8('\\');
-    for (size_t i = 0; i < n; i += 64) {
-        __mmask64 in = n - i >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n - i)) - 1;
-        __m512i x = _mm512_maskz_loadu_epi8(in, s + i);
-        __mmask64 stop = _mm512_cmpeq_epi8_mask(x, slash);
-        _mm512_storeu_si512(to + i, x);
-        if (stop)
-            return i + (size_t)CTZ64(stop);
-    }
-    return n;
+    _mm512_storeu_si512(to, b->v);
+}
+
+static ALWAYS_INLINE uint64_t is(const struct bytes *b, char c)
+{
+    return _mm512_cmpeq_epi8_mask(b->v, _mm512_set1_epi8(c));
+}
+
+static ALWAYS_INLINE uint64_t below(const struct bytes *b, unsigned char c)
+{
+    return _mm512_cmplt_epu8_mask(b->v, _mm512_set1_epi8((char)c));
+}
+
+#    include "io/jscan_vec_impl_int.h"
+
+size_t jscan_scan_avx512(const char *s, size_t n, bool *escaped)
+{
+    return scan_string_by(s, n, escaped);
+}
+
+size_t jscan_unescape_avx512(char **to, const char *s, size_t n)
+{
+    return unescape_by(to, s, n);
 }
 #else
 typedef int no_jscan_of_another_processor;

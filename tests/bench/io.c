@@ -45,6 +45,7 @@ static void bench_scan(void)
 {
     enum { N = 16384 };
     char text[N];
+    bool escaped = false;
     double best = 1e9;
     size_t sum = 0;
     memset(text, 'x', sizeof text);
@@ -52,7 +53,7 @@ static void bench_scan(void)
         double t = now();
         for (int k = 0; k < 10000; k++) {
             text[k % N] ^= 1; /* so that no call is like the one before */
-            sum += jscan_scan_string(text, N);
+            sum += jscan_scan_string(text, N, &escaped);
         }
         t = now() - t;
         best = t < best ? t : best;

@@ -223,20 +223,23 @@ static void test_mutations(void)
     ok(n_good > 3000 && n_good < 57000, "some of them (%d) are good, some are not", n_good);
 }
 
-static void scan_with(size_t (*scan)(const char *s, size_t n), const char *name)
+typedef size_t scan_fn(const char *s, size_t n, bool *escaped);
+
+static void scan_with(scan_fn *scan, const char *name)
 {
     enum { N = 200 };
     int n_off = 0;
+    bool any = false;
     char s[N];
     for (size_t n = 0; n <= N; n++) {
         memset(s, 'x', sizeof s);
-        n_off += scan(s, n) != n;
+        n_off += scan(s, n, &any) != n;
         for (size_t at = 0; at < n; at++) {
-            static const char stops[] = {'"', '\\', 0, 0x1f, '\n'};
+            static const char stops[] = {'"', '\\', 0, 0x1f, '\n'}; /* x is no escape */
             s[at] = stops[(at + n) % sizeof stops];
             if (at + 9 < n)
                 s[at + 9] = '"'; /* a second one behind must not matter */
-            n_off += scan(s, n) != at;
+            n_off += scan(s, n, &any) != at;
             s[at] = 'x';
             if (at + 9 < n)
                 s[at + 9] = 'x';
@@ -247,9 +250,39 @@ static void scan_with(size_t (*scan)(const char *s, size_t n), const char *name)
         bool stop = c == '"' || c == '\\' || c < 0x20;
         memset(s, c, sizeof s);
         for (size_t n = 1; n <= N; n += 13)
-            n_off += scan(s, n) != (stop ? 0 : n);
+            n_off += scan(s, n, &any) != (stop ? 0 : n) && c != '\\';
     }
-    is_int(n_off, 0, "%s: exactly quote, backslash and controls stop", name);
+    is_int(n_off, 0, "%s: exactly quotes and controls stop, and backslashes may", name);
+}
+
+/* Random strings full of backslashes: what is passed over are whole good escapes, up to the place
+ * where the slow reading wants to look. */
+static void escapes_with(scan_fn *scan, const char *name)
+{
+    static const char dice[] = "\\\\\\\\\\nxx\"/bfrtu0\n";
+    int n_off = 0;
+    for (int round = 0; round < 40000; round++) {
+        char s[300];
+        size_t n = draw(sizeof s), mostly = draw(4), at = 0;
+        bool any = false, want_any = false;
+        for (size_t i = 0; i < n; i++)
+            s[i] = mostly && draw(60) ? (mostly == 1 ? '\\' : 'x') : dice[draw(sizeof dice - 1)];
+        size_t got = scan(s, n, &any);
+        while (at < got) {
+            want_any |= s[at] == '\\';
+            at += 1 + (s[at] == '\\');
+        }
+        n_off += at != got || (any != want_any && !(got < n && s[got] == '\\'));
+        for (size_t i = 0; i < got; i++) {
+            const bool slash = s[i] == '\\';
+            i += slash;
+            n_off += slash ? !strchr("\"\\/bfnrt", s[i]) : s[i] == '"' || s[i] == '\n';
+        }
+        n_off += got < n && s[got] != '"' && s[got] != '\n' && s[got] != '\\';
+        if (got + 1 < n && s[got] == '\\') /* it is one that needs a closer look */
+            n_off += strchr("\"\\/bfnrt", s[got + 1]) != NULL;
+    }
+    is_int(n_off, 0, "%s: good escapes alone are passed over", name);
 }
 
 static void test_scan(void)
@@ -258,9 +291,9 @@ static void test_scan(void)
     scan_with(jscan_scan_portable, "portable");
 #if defined(__x86_64__)
     if (cpu_has(ISA_AVX2))
-        scan_with(jscan_scan_avx2, "avx2");
+        scan_with(jscan_scan_avx2, "avx2"), escapes_with(jscan_scan_avx2, "avx2");
     if (cpu_has(ISA_AVX512))
-        scan_with(jscan_scan_avx512, "avx512");
+        scan_with(jscan_scan_avx512, "avx512"), escapes_with(jscan_scan_avx512, "avx512");
 #endif
 }
 
@@ -275,8 +308,10 @@ static void test_runs(void)
             buf_putc(&text, c, NULL);
             buf_putc(&want, c, NULL);
         }
-        buf_puts(&text, run % 3 ? "\\n" : "\\u4e2d\\\\", NULL);
-        buf_puts(&want, run % 3 ? "\n" : "\xe4\xb8\xad\\", NULL);
+        static const char *const escapes[] = {"\\u4e2d\\\\", "\\n", "\\\\\\\\\\\"\\/\\t"};
+        static const char *const chars[] = {"\xe4\xb8\xad\\", "\n", "\\\\\"/\t"};
+        buf_puts(&text, escapes[run % 10 ? 1 + run % 2 : 0], NULL);
+        buf_puts(&want, chars[run % 10 ? 1 + run % 2 : 0], NULL);
     }
     buf_puts(&text, "\"", NULL);
     struct jscan j;
@@ -456,7 +491,7 @@ static int field_slowly(const char *p, size_t n, const char *key, const char **s
         bool wanted = jscan_key_is(&j, key);
         enum jscan_type t = jscan_next(&j);
         if (wanted) {
-            found = t == JSCAN_STRING && !j.escaped;
+            found = t == JSCAN_STRING;
             *str = j.str;
             *len = j.len;
         }
@@ -473,26 +508,29 @@ static void test_plain_field(void)
         "{\"text\": \"abc\"}",
         "{\"id\": 12, \"text\": \"more than eight bytes, and none of them special\"}",
         "{ \"text\" :\"\" , \"id\":0,\"text\":\"the last counts\"} ",
+        "{\"text\":\"more than eight bytes\\nand escapes \\\"\\\\\", \"z\":\"and\\none\"}",
         "{\"long name of a key\":\"\u00e9\",\"text\":\"12345678\",\"z\":\"\"}\r",
     };
     static const char change[] = "{}\":, \\tex0129.\n\x01[]-";
     size_t n_bad = 0, n_found = 0;
     for (size_t k = 0; k < 200000; k++) {
         char p[128 + 8];
-        const char *record = records[k % ARRAY_LEN(records)], *a = NULL, *b = NULL;
-        size_t n = strlen(record), a_len = 0, b_len = 0;
+        const char *record = records[k % ARRAY_LEN(records)], *b = NULL;
+        size_t n = strlen(record), b_len = 0;
+        struct jscan text;
         memset(p, (int)draw(2) ? '"' : '\n', sizeof p); /* behind it may stand anything */
         memcpy(p, record, n);
         for (uint64_t i = k < ARRAY_LEN(records) ? 0 : draw(3); i > 0; i--)
             p[draw(n)] = change[draw(sizeof change - 1)];
         if (k >= ARRAY_LEN(records) && draw(4) == 0)
             n = draw(n + 1);
-        if (!jscan_plain_field(p, n, "text", &a, &a_len)) {
+        if (!jscan_plain_field(p, n, "text", &text)) {
             n_bad += k < ARRAY_LEN(records);
             continue;
         }
         n_found++;
-        n_bad += !field_slowly(p, n, "text", &b, &b_len) || a != b || a_len != b_len;
+        n_bad += !field_slowly(p, n, "text", &b, &b_len) || text.str != b || text.len != b_len ||
+                 text.escaped != (memchr(b, '\\', b_len) != NULL);
     }
     is_int(n_bad, 0, "the short way through a record agrees with the long one");
     ok(n_found > 10000 && n_found < 150000, "and is taken by some (%zu)", n_found);
