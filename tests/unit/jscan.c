@@ -508,7 +508,7 @@ static void test_plain_field(void)
         "{\"text\": \"abc\"}",
         "{\"id\": 12, \"text\": \"more than eight bytes, and none of them special\"}",
         "{ \"text\" :\"\" , \"id\":0,\"text\":\"the last counts\"} ",
-        "{\"text\":\"more than eight bytes\\nand escapes \\\"\\\\\", \"z\":\"and\\none\"}",
+        "{\"text\":\"more than eight bytes\\nand escapes \\\"\\\\\", \"z\":\"and more\\none\"}",
         "{\"long name of a key\":\"\u00e9\",\"text\":\"12345678\",\"z\":\"\"}\r",
     };
     static const char change[] = "{}\":, \\tex0129.\n\x01[]-";
