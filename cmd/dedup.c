@@ -57,8 +57,9 @@ struct dedup {
 
     struct scratch *scratch; /* one per thread */
 
-    ALIGNED(APART) struct exact seen; /* from here on: what put changes */
-    struct docs *docs;
+    ALIGNED(APART) struct exact seen;
+
+    ALIGNED(APART) struct docs *docs; /* from here on: what put changes */
     struct out *out, *clusters;
     struct buf line;
     const char *run; /* records that follow each other in the input, not yet written */
@@ -203,12 +204,18 @@ static int put_doc(void *user, const struct doc *doc, const void *result, struct
     return write_doc(d, doc, e);
 }
 
-/* Where entries have no values, all are looked up now; otherwise put will do that. */
+/* Where entries have no values: looks up all the documents of a batch. */
 static int look_up(void *user, void *result, size_t stride, size_t n, struct err *e)
 {
     struct dedup *d = user;
-    if (d->keep == KEEP_FIRST && !d->clusters)
-        return exact_put_each(&d->seen, result, stride, n, e);
+    return exact_put_each(&d->seen, result, stride, n, e);
+}
+
+/* Where they have: put looks up. */
+static int fetch_entries(void *user, void *result, size_t stride, size_t n, struct err *e)
+{
+    struct dedup *d = user;
+    (void)e;
     for (size_t i = 0; i < n; i++) {
         const struct result *r = (const void *)((const char *)result + i * stride);
         exact_prefetch(&d->seen, r->seen.hash);
@@ -230,10 +237,12 @@ static int finish_batch(void *user, struct err *e)
 
 static int read_all(struct dedup *d, const char *what, bool writing, struct err *e)
 {
+    bool with_values = d->keep == KEEP_LONGEST || d->clusters;
     struct docflow flow = {
         .work = hash_doc,
         .put = writing ? put_doc : note_doc,
-        .ready = look_up,
+        .ready = with_values ? fetch_entries : NULL,
+        .settle = with_values ? NULL : look_up,
         .done = finish_batch,
         .result_size = sizeof(struct result),
     };

@@ -43,9 +43,19 @@ struct slot {
     struct err e; /* where rc < 0 */
 };
 
+/* What is done with batches in order, one at a time: settling, where that is asked for, and
+ * writing.
+ */
+struct stage {
+    int (*run)(void *user, void *batch, struct err *e);
+    uint64_t n; /* batches that have passed */
+    bool busy;
+};
+enum { MOST_STAGES = 2 };
+
 /* Batch k lives in slots[k % n_slots], in one of the pieces of memory on the stack `spare`: the one
  * that was given back last is taken first, for it is the likeliest to be in a cache. Batches
- * [n_written, n_read) are being worked on or done. */
+ * from the last stage's n to n_read are being worked on or wait for a stage. */
 struct pipeline {
     const struct pool_ops *ops;
     void *user;
@@ -54,9 +64,11 @@ struct pipeline {
     size_t n_slots, n_init, n_spare;
     pthread_mutex_t lock;
     pthread_cond_t to_do;
-    uint64_t n_read, n_written;
-    uint64_t first_bad; /* the first batch whose work failed; those behind it need no work */
-    bool reading, writing, stop;
+    uint64_t n_read;
+    struct stage stage[MOST_STAGES];
+    int n_stages;
+    uint64_t first_bad; /* the first batch that failed; nothing is done with those behind it */
+    bool reading, stop;
     int end;                 /* what read returned last: 1, 0 or -1 */
     int n_waiting;           /* threads */
     int n_threads;           /* that have taken their number */
@@ -69,9 +81,23 @@ static struct slot *slot_of(struct pipeline *p, uint64_t k)
     return &p->slots[k % p->n_slots];
 }
 
-static bool can_write(struct pipeline *p)
+static bool can_run(struct pipeline *p, int i)
 {
-    return !p->writing && p->n_written < p->n_read && slot_of(p, p->n_written)->done;
+    const struct stage *s = &p->stage[i];
+    if (s->busy || s->n > p->first_bad)
+        return false;
+    return i > 0 ? s->n < p->stage[i - 1].n : s->n < p->n_read && slot_of(p, s->n)->done;
+}
+
+/* A stage that can be run, the last one first; for a batch of this thread's, or of any: -1. A
+ * negative result: there is none. */
+static int next_stage(struct pipeline *p, int thread)
+{
+    int i = p->n_stages - 1;
+    while (i >= 0 &&
+           !(can_run(p, i) && (thread < 0 || slot_of(p, p->stage[i].n)->thread == thread)))
+        i--;
+    return i;
 }
 
 static bool can_read(const struct pipeline *p)
@@ -81,13 +107,13 @@ static bool can_read(const struct pipeline *p)
 
 static bool is_over(const struct pipeline *p)
 {
-    return p->stop || (p->end != 1 && !p->reading && p->n_written == p->n_read);
+    return p->stop || (p->end != 1 && !p->reading && p->stage[p->n_stages - 1].n == p->n_read);
 }
 
-/* Whoever takes a part sees to it that somebody takes the other one, if there is one. */
+/* Whoever takes a part sees to it that somebody takes another one, if there is one. */
 static void call_another(struct pipeline *p)
 {
-    if (p->n_waiting > 0 && (is_over(p) || can_write(p) || can_read(p)))
+    if (p->n_waiting > 0 && (is_over(p) || can_read(p) || next_stage(p, -1) >= 0))
         pthread_cond_signal(&p->to_do);
 }
 
@@ -102,27 +128,36 @@ static void stop_with(struct pipeline *p, const struct err *e)
     pthread_cond_broadcast(&p->to_do);
 }
 
-/* The next batch in order. Like all that follows, called and left with the lock held. */
-static void write_next(struct pipeline *p)
+static void note_result(struct pipeline *p, uint64_t k, int rc)
 {
-    struct slot *s = slot_of(p, p->n_written);
-    struct err e = {0};
-    if (s->rc < 0) {
+    slot_of(p, k)->rc = rc;
+    if (rc < 0 && k < p->first_bad)
+        p->first_bad = k;
+}
+
+/* A stage of the batch whose turn it is; one that failed only passes on, until its error is the
+ * first in order. Like all that follows, called and left with the lock held. */
+static void run_stage(struct pipeline *p, int i)
+{
+    struct stage *stage = &p->stage[i];
+    struct slot *s = slot_of(p, stage->n);
+    bool last = i == p->n_stages - 1;
+    if (s->rc == 0) {
+        stage->busy = true;
+        call_another(p);
+        pthread_mutex_unlock(&p->lock);
+        int rc = stage->run(p->user, s->batch, &s->e);
+        pthread_mutex_lock(&p->lock);
+        stage->busy = false;
+        note_result(p, stage->n, rc < 0 ? -1 : 0);
+    }
+    if (last && s->rc < 0) {
         stop_with(p, &s->e);
         return;
     }
-    p->writing = true;
-    call_another(p);
-    pthread_mutex_unlock(&p->lock);
-    int rc = p->ops->write(p->user, s->batch, &e);
-    pthread_mutex_lock(&p->lock);
-    p->writing = false;
-    if (rc < 0) {
-        stop_with(p, &e);
-        return;
-    }
-    p->spare[p->n_spare++] = s->batch;
-    p->n_written++;
+    if (last)
+        p->spare[p->n_spare++] = s->batch;
+    stage->n++;
 }
 
 /* Who has read a batch works on it too, since its bytes are in that processor's cache. */
@@ -147,28 +182,25 @@ static void read_and_work(struct pipeline *p, int thread)
     if (p->stop)
         return;
     pthread_mutex_unlock(&p->lock);
-    s->rc = p->ops->work(p->user, batch, thread, &s->e);
+    int rc = p->ops->work(p->user, batch, thread, &s->e);
     pthread_mutex_lock(&p->lock);
     s->done = true;
-    if (s->rc < 0 && k < p->first_bad)
-        p->first_bad = k;
+    note_result(p, k, rc < 0 ? -1 : 0);
 }
 
 /* All threads are alike: each takes what is to be done next, and sleeps where others do all that
- * there is. It writes its own batches, whose bytes are in its processor's cache, rather than
- * those of others, which it does where there is nothing else. */
+ * there is. It settles and writes its own batches, whose bytes are in its processor's cache, rather
+ * than those of others, which it does where there is nothing else. */
 static void take_turns(struct pipeline *p)
 {
     pthread_mutex_lock(&p->lock);
     int thread = p->n_threads++;
     while (!is_over(p)) {
-        bool write = can_write(p);
-        if (write && slot_of(p, p->n_written)->thread == thread) {
-            write_next(p);
-        } else if (can_read(p)) {
+        int i = next_stage(p, thread);
+        if (i < 0 && can_read(p)) {
             read_and_work(p, thread);
-        } else if (write) {
-            write_next(p);
+        } else if (i >= 0 || (i = next_stage(p, -1)) >= 0) {
+            run_stage(p, i);
         } else {
             p->n_waiting++;
             pthread_cond_wait(&p->to_do, &p->lock);
@@ -189,9 +221,13 @@ static int run_inline(const struct pipeline *p, struct err *e)
 {
     void *batch = p->spare[0];
     int r;
-    while ((r = p->ops->read(p->user, batch, e)) == 1)
-        if (p->ops->work(p->user, batch, 0, e) < 0 || p->ops->write(p->user, batch, e) < 0)
+    while ((r = p->ops->read(p->user, batch, e)) == 1) {
+        if (p->ops->work(p->user, batch, 0, e) < 0)
             return -1;
+        for (int i = 0; i < p->n_stages; i++)
+            if (p->stage[i].run(p->user, batch, e) < 0)
+                return -1;
+    }
     return r < 0 ? -1 : 0;
 }
 
@@ -235,6 +271,9 @@ int pool_run(const struct pool_ops *ops, void *user, int n_threads, int n_batche
     struct arena mem;
     int rc = -1;
     arena_init(&mem, 0);
+    if (ops->settle)
+        p.stage[p.n_stages++].run = ops->settle;
+    p.stage[p.n_stages++].run = ops->write;
     if (n_threads <= 1)
         p.n_slots = 1;
     else

@@ -9,10 +9,13 @@
  * read(user, batch, e): fills a batch: 1 = filled, 0 = end of input, -1 = error.
  * work(user, batch, thread, e): in the thread that has read the batch; thread in [0, n_threads)
  * picks scratch.
+ * settle(user, batch, e): in order, before the batch is written; may be NULL. For what depends on
+ * all batches before but is no writing, so that two threads share what must be done in order.
  * write(user, batch, e): in order.
  * All threads are alike, the calling one among them: each reads, works and writes as the turn
- * comes. There is one read at a time, and one write, but these two run side by side: what only
- * reads touch needs no lock, nor what only writes touch; what both touch does.
+ * comes. There is one read at a time, one settle, and one write, but these run side by side: what
+ * only reads touch needs no lock, nor what only settles or only writes touch; what two of them
+ * touch does.
  * Batches are n_batches (0: 2 per thread + 2) structs of batch_size zeroed bytes that are used
  * again and again; init/release (may be NULL) set up and free what a batch owns.
  * The first error in input order is the one reported, and everything before it has been written.
@@ -32,6 +35,7 @@ struct pool_ops {
     int (*work)(void *user, void *batch, int thread, struct err *e);
     int (*write)(void *user, void *batch, struct err *e);
     void (*release)(void *user, void *batch);
+    int (*settle)(void *user, void *batch, struct err *e);
 };
 int pool_run(const struct pool_ops *ops, void *user, int n_threads, int n_batches,
              size_t batch_size, struct err *e);

@@ -257,6 +257,13 @@ static struct doc doc_of(const struct batch *b, const struct item *it, uint64_t 
     };
 }
 
+static int settle_batch(void *user, void *batch, struct err *e)
+{
+    const struct flow *w = user;
+    struct batch *b = batch;
+    return b->n ? w->f->settle(w->user, result_of(w, b, 0), stride(w->f), b->n, e) : 0;
+}
+
 static int write_batch(void *user, void *batch, struct err *e)
 {
     struct flow *w = user;
@@ -288,8 +295,14 @@ static int write_batch(void *user, void *batch, struct err *e)
 int docflow_run(const struct docflow *f, void *user, struct docs *d, const struct docs_opt *o,
                 int n_threads, struct err *e)
 {
-    static const struct pool_ops ops = {batch_init, read_batch, work_batch, write_batch,
-                                        batch_release};
+    const struct pool_ops ops = {
+        .init = batch_init,
+        .read = read_batch,
+        .work = work_batch,
+        .settle = f->settle ? settle_batch : NULL,
+        .write = write_batch,
+        .release = batch_release,
+    };
     if (n_threads < 1)
         n_threads = 1;
     struct flow w = {.f = f, .user = user, .docs = d, .opt = o};

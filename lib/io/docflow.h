@@ -16,6 +16,8 @@
  * ready(user, result, stride, n, e): before the puts of the n documents whose results lie stride
  * bytes apart, in order and one at a time like these, for what is better done for many at once. The
  * results of records that are skipped, which no put will see, are zeroed bytes. May be NULL.
+ * settle: as ready, but in a stage of its own, which another thread may run while one puts the
+ * documents before. May be NULL.
  * done(user, e): after some puts, and after the last that was successful, in the thread of those
  * puts, for progress. May be NULL. All return 0, or -1, which ends the run.
  *
@@ -36,6 +38,7 @@ struct docflow {
     int (*work)(void *user, const struct doc *doc, int thread, void *result, struct err *e);
     int (*put)(void *user, const struct doc *doc, const void *result, struct err *e);
     int (*ready)(void *user, void *result, size_t stride, size_t n, struct err *e);
+    int (*settle)(void *user, void *result, size_t stride, size_t n, struct err *e);
     int (*done)(void *user, struct err *e);
     size_t result_size;
 };

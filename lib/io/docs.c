@@ -437,17 +437,22 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
     return 1;
 }
 
-int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
-              struct err *e)
+static ALWAYS_INLINE void cut_return(struct doc *rec)
+{
+    if (!rec->raw && rec->line && rec->len > 0 && rec->text[rec->len - 1] == '\r')
+        rec->len--;
+}
+
+/* As doc_parse, of what may be wrong. */
+static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
+                     struct err *e)
 {
     struct err why; /* not zeroed as a whole: it is a KiB, for each record */
     err_clear(&why);
     struct doc before = *rec;
-    *replaced = false;
     buf_clear(scratch);
     int r;
-    if (!rec->raw && rec->line && rec->len > 0 && rec->text[rec->len - 1] == '\r')
-        rec->len--;
+    cut_return(rec);
     r = rec->raw ? parse_record(o, rec, scratch, replaced, &why)
                  : make_valid(o, rec->utf8_ok, &rec->text, &rec->len, scratch, replaced, &why);
     if (LIKELY(r > 0))
@@ -460,6 +465,16 @@ int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bo
     if (e)
         *e = why;
     return r;
+}
+
+int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
+              struct err *e)
+{
+    *replaced = false;
+    if (rec->raw || !rec->utf8_ok)
+        return parse_any(o, rec, scratch, replaced, e);
+    cut_return(rec);
+    return 1;
 }
 
 int docs_reject(struct docs *d, const struct doc *rec, struct err *e)

@@ -12,13 +12,13 @@
 enum { NONE = -1 };
 
 struct job {
-    int n;                             /* batches to read */
-    int bad_read, bad_work, bad_write; /* batch that fails, or NONE */
-    int late_bad_work;                 /* a second one, behind bad_work, that fails sooner */
+    int n;                                         /* batches to read */
+    int bad_read, bad_work, bad_settle, bad_write; /* batch that fails, or NONE */
+    int late_bad_work; /* a second one, behind bad_work, that fails sooner */
     bool delays;
-    int n_read, n_written, n_thread_max;
+    int n_read, n_settled, n_written, n_thread_max;
     bool in_order, right, masked;
-    atomic_int n_init, n_release, n_in_read, n_in_write, n_clash, n_bad_thread;
+    atomic_int n_init, n_release, n_in_read, n_in_settle, n_in_write, n_clash, n_bad_thread;
     pthread_t caller;
 };
 
@@ -107,7 +107,7 @@ static int work(void *user, void *batch, int thread, struct err *e)
     }
     if (b->number == j->late_bad_work)
         return err_set(e, "work %d", b->number);
-    b->result = b->number * 7 + 1;
+    b->result = b->number * 7;
     return 0;
 }
 
@@ -129,13 +129,32 @@ static int write_one(void *user, void *batch, struct err *e)
     return rc;
 }
 
-static const struct pool_ops ops = {init, read_one, work, write_one, release};
+static int settle(void *user, void *batch, struct err *e)
+{
+    struct job *j = user;
+    struct batch *b = batch;
+    int rc = 0;
+    enter(j, &j->n_in_settle);
+    if (j->delays)
+        doze(b->seed % 250);
+    j->in_order = j->in_order && b->number == j->n_settled && b->result == b->number * 7;
+    if (b->number == j->bad_settle)
+        rc = err_set(e, "settle %d", b->number);
+    else
+        j->n_settled++;
+    b->result++;
+    atomic_fetch_sub(&j->n_in_settle, 1);
+    return rc;
+}
+
+static const struct pool_ops ops = {init, read_one, work, write_one, release, settle};
 
 static struct job new_job(int n)
 {
     return (struct job){.n = n,
                         .bad_read = NONE,
                         .bad_work = NONE,
+                        .bad_settle = NONE,
                         .bad_write = NONE,
                         .late_bad_work = NONE,
                         .in_order = true,
@@ -173,8 +192,10 @@ static void test_run(int t)
     run(j, t, 0, "read 20", 20, "a read fails");
     j.bad_work = 19;
     run(j, t, 0, "work 19", 19, "work before it fails, too");
+    j.bad_settle = 18;
+    run(j, t, 0, "settle 18", 18, "settling before both fails");
     j.bad_write = 17;
-    run(j, t, 0, "write 17", 17, "a write before both fails");
+    run(j, t, 0, "write 17", 17, "a write before all fails");
     j = new_job(50);
     j.bad_work = 10;
     j.late_bad_work = 12;
