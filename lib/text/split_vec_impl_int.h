@@ -22,6 +22,7 @@
 enum { WINDOW = 64 };
 
 struct classes {
+    struct block b;
     uint64_t letter, number, space, line, other; /* a byte is in one of them, line in space too */
     uint64_t blank;                              /* U+0020 */
     uint64_t tail;                               /* bytes that continue a character */
@@ -91,21 +92,21 @@ static ALWAYS_INLINE void add_wide(struct classes *c, const struct block *b, uin
 
 static ALWAYS_INLINE void classify(struct classes *c, const unsigned char *s, struct form f)
 {
-    struct block b;
-    block_load(&b, s);
-    c->letter = block_letters(&b);
-    c->number = block_in(&b, '0', '9');
-    c->blank = block_is(&b, ' ');
-    c->space = block_in(&b, '\t', '\r') | c->blank;
-    c->line = f.kind == SPLIT_GPT2 ? 0 : block_is(&b, '\n') | block_is(&b, '\r');
+    const struct block *b = &c->b;
+    block_load(&c->b, s);
+    c->letter = block_letters(b);
+    c->number = block_in(b, '0', '9');
+    c->blank = block_is(b, ' ');
+    c->space = block_in(b, '\t', '\r') | c->blank;
+    c->line = f.kind == SPLIT_GPT2 ? 0 : block_is(b, '\n') | block_is(b, '\r');
     c->tail = c->wide = c->upper = c->lower = c->both = c->mark = 0;
     if (f.kind == SPLIT_O200K) {
-        c->upper = block_in(&b, 'A', 'Z');
+        c->upper = block_in(b, 'A', 'Z');
         c->lower = c->letter & ~c->upper;
     }
-    uint64_t high = block_in(&b, 0x80, 0xff);
+    uint64_t high = block_in(b, 0x80, 0xff);
     if (high)
-        add_wide(c, &b, high, s, f);
+        add_wide(c, b, high, s, f);
     c->other = ~(c->letter | c->number | c->space);
 }
 
@@ -124,6 +125,33 @@ static ALWAYS_INLINE unsigned contraction(const unsigned char *s, size_t left, b
     if (((a == 'r' || a == 'v') && b == 'e') || (a == 'l' && b == 'l'))
         return 3;
     return ignore_case && s[1] == 0xc5 && s[2] == 0xbf ? 3 : 0;
+}
+
+/* Where contractions end that begin at one of quotes, as far as that is in the window. *which:
+ * those that begin one. */
+static ALWAYS_INLINE uint64_t contractions(const struct classes *c, const unsigned char *s,
+                                           size_t left, uint64_t quotes, bool ignore_case,
+                                           uint64_t *which)
+{
+    const struct block *b = &c->b;
+    const uint64_t small = block_in(b, 'a', 'z'), ll = block_is(b, 'l'), re = block_is(b, 'e');
+    const uint64_t rv = block_is(b, 'r') | block_is(b, 'v');
+    const uint64_t stmd = block_is(b, 's') | block_is(b, 't') | block_is(b, 'm') | block_is(b, 'd');
+    const uint64_t two = quotes & stmd >> 1;
+    const uint64_t three = quotes & ((rv >> 1 & re >> 2) | (ll >> 1 & ll >> 2));
+    uint64_t ends = two << 2 | three << 3;
+    *which = two | three;
+    uint64_t odd = quotes & ~(small >> 1 & small >> 2) & ~two;
+    if (LIKELY(!ignore_case || !odd))
+        return ends;
+    for (; odd; odd &= odd - 1) {
+        const unsigned i = (unsigned)CTZ64(odd), n = contraction(s + i, left - i, true);
+        if (n) {
+            *which |= odd & -odd;
+            ends |= i + n < WINDOW ? UINT64_C(1) << (i + n) : 0;
+        }
+    }
+    return ends;
 }
 
 /* A run's bytes from those of first on, which are in it. */
@@ -176,46 +204,33 @@ static ALWAYS_INLINE uint64_t gpt2_begins(const struct classes *c, const unsigne
 {
     uint64_t others = first_of(c->other) & ~(c->blank << 1);
     uint64_t begins = ((first_of(c->letter) | first_of(c->number)) & ~(c->blank << 1)) | others;
-    uint64_t quotes = others & c->letter >> 1;
+    uint64_t quotes = others & c->letter >> 1 & block_is(&c->b, '\''), which;
     begins |= first_of(c->space) | last_spaces(c);
-    for (; quotes; quotes &= quotes - 1) {
-        unsigned i = (unsigned)CTZ64(quotes), n;
-        if (s[i] != '\'' || (n = contraction(s + i, left - i, false)) == 0)
-            continue;
-        begins &= ~(UINT64_C(2) << i);
-        if (i + n < WINDOW)
-            begins |= UINT64_C(1) << (i + n);
+    if (quotes) {
+        uint64_t ends = contractions(c, s, left, quotes, false, &which);
+        begins = (begins & ~(which << 1)) | ends;
     }
     return begins;
 }
 
 /* cl100k and o200k but for what is inside of letters and what contractions change. *alone: single
  * others that may be the first character of a word. */
-static ALWAYS_INLINE uint64_t line_begins(const struct classes *c, const unsigned char *s,
-                                          struct form f, uint64_t *alone)
+static ALWAYS_INLINE uint64_t line_begins(const struct classes *c, struct form f, uint64_t *alone)
 {
     uint64_t other = c->other, space = c->space;
-    uint64_t ends = c->line & other << 1; /* lines that belong to the others before */
-    if (ends) {
-        uint64_t taken = c->line & ~(c->line + ends);
-        if (f.kind == SPLIT_O200K && taken << 1 & other) {
-            uint64_t slash = 0;
-            for (uint64_t v = taken << 1 & other; v; v &= v - 1)
-                slash |= s[CTZ64(v)] == '/';
-            if (slash) {
-                uint64_t slashes = 0;
-                for (uint64_t v = other & ~c->tail; v; v &= v - 1)
-                    slashes |= s[CTZ64(v)] == '/' ? v & -v : 0;
-                taken = rest_of(c->line | slashes, ends);
-            }
-        }
-        space &= ~taken;
-        other &= ~taken;
+    const uint64_t ends = c->line & other << 1; /* lines that belong to the others before */
+    uint64_t taken = c->line & ~(c->line + ends);
+    if (f.kind == SPLIT_O200K && taken << 1 & other) {
+        const uint64_t slashes = block_is(&c->b, '/');
+        if (taken << 1 & slashes)
+            taken = rest_of(c->line | slashes, ends);
     }
+    space &= ~taken;
+    other &= ~taken;
     uint64_t others = first_of(other) & ~(c->blank << 1);
     uint64_t inner = c->space & ~c->line; /* space within a line */
     uint64_t indents = inner & c->line << 1;
-    uint64_t blank_lines = indents ? (inner + indents) & ~inner & c->line : 0;
+    uint64_t blank_lines = (inner + indents) & ~inner & c->line;
     for (; UNLIKELY(blank_lines != 0); blank_lines &= blank_lines - 1) {
         uint64_t before = indents & ((blank_lines & -blank_lines) - 1);
         indents &= ~(UINT64_C(1) << (63 - CLZ64(before)));
@@ -229,15 +244,10 @@ static ALWAYS_INLINE uint64_t line_begins(const struct classes *c, const unsigne
 static ALWAYS_INLINE uint64_t cl100k_begins(const struct classes *c, const unsigned char *s,
                                             size_t left, struct form f)
 {
-    uint64_t alone, begins = line_begins(c, s, f, &alone);
-    for (uint64_t v = alone & ~c->tail & c->letter >> 1; v; v &= v - 1) {
-        unsigned i = (unsigned)CTZ64(v);
-        if (s[i] != '\'')
-            continue;
-        unsigned n = contraction(s + i, left - i, true);
-        if (n && i + n < WINDOW)
-            begins |= UINT64_C(1) << (i + n);
-    }
+    uint64_t alone, begins = line_begins(c, f, &alone);
+    uint64_t quotes = alone & c->letter >> 1 & block_is(&c->b, '\''), which;
+    if (quotes)
+        begins |= contractions(c, s, left, quotes, true, &which);
     return begins;
 }
 
@@ -246,16 +256,16 @@ static ALWAYS_INLINE uint64_t cl100k_begins(const struct classes *c, const unsig
 static ALWAYS_INLINE uint64_t o200k_begins(const struct classes *c, const unsigned char *s,
                                            size_t left, struct form f, unsigned *sure)
 {
-    uint64_t alone, begins = line_begins(c, s, f, &alone), end = 0;
+    uint64_t alone, begins = line_begins(c, f, &alone), end = 0;
     uint64_t unsure = (c->upper & c->both << 1) | c->mark;
     begins |= c->upper & c->lower << 1;
     if (f.contractions)
         /* also of the last byte, for what follows decides whether a piece begins there */
         for (uint64_t next = c->letter >> 1 | UINT64_C(1) << 63,
-                      v = alone & ~c->tail & next & c->letter << 1;
+                      v = alone & next & c->letter << 1 & block_is(&c->b, '\'');
              v; v &= v - 1) {
             unsigned i = (unsigned)CTZ64(v), n;
-            if (s[i] != '\'' || (n = contraction(s + i, left - i, true)) == 0)
+            if ((n = contraction(s + i, left - i, true)) == 0)
                 continue;
             begins &= ~(UINT64_C(5) << i); /* 'vE */
             if (v & -v & end)
@@ -316,6 +326,16 @@ static NO_INLINE size_t plain_pieces(const unsigned char *s, struct split_place 
     return 1;
 }
 
+/* How a run of space is cut depends on what follows, so its first character alone is sure. */
+static ALWAYS_INLINE unsigned surely(const struct classes *c, unsigned sure)
+{
+    const uint64_t edge = ~c->space;
+    if (c->space >> 63 == 0)
+        return sure;
+    const unsigned first = edge ? 65 - (unsigned)CLZ64(edge) : 0;
+    return first < sure ? first : sure;
+}
+
 static ALWAYS_INLINE size_t run_form(const unsigned char *s, struct split_place *at, size_t n,
                                      const struct split_rule *r, struct cut_window *w, size_t max,
                                      struct form f)
@@ -328,17 +348,21 @@ static ALWAYS_INLINE size_t run_form(const unsigned char *s, struct split_place 
             uint64_t begins;
             unsigned sure = WINDOW;
             classify(&c, s + p, f);
-            if (c.space >> 63) { /* how a run of space is cut depends on what follows */
-                uint64_t edge = ~c.space;
-                sure = edge ? 65 - (unsigned)CLZ64(edge) : 0;
-            }
             begins = f.kind == SPLIT_GPT2     ? gpt2_begins(&c, s + p, n - p)
                      : f.kind == SPLIT_CL100K ? cl100k_begins(&c, s + p, n - p, f)
                                               : o200k_begins(&c, s + p, n - p, f, &sure);
-            begins &= below(sure) & ~UINT64_C(1);
-            if (UNLIKELY(begins == 0))
-                break;
-            const unsigned last = 63 - (unsigned)CLZ64(begins);
+            /* A piece begins where letters end, whatever stands around it: so the next window need
+             * not wait for the algebra of this one. In o200k a contraction may follow them. */
+            uint64_t turns = c.letter << 1 & ~c.letter;
+            if (f.kind == SPLIT_O200K)
+                turns &= sure == WINDOW ? c.blank : 0;
+            if (UNLIKELY(turns == 0)) {
+                turns = begins & below(surely(&c, sure)) & ~UINT64_C(1);
+                if (turns == 0)
+                    break;
+            }
+            const unsigned last = 63 - (unsigned)CLZ64(turns);
+            begins &= ((UINT64_C(2) << last) - 1) & ~UINT64_C(1);
             w[k++] = (struct cut_window){p, begins, c.wide & below(last)};
             p += last;
         }
