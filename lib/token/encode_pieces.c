@@ -152,7 +152,7 @@ static int fill_holes(struct piece_run *x, struct ids *out, struct err *e)
     for (size_t i = x->n_holes; i-- > 0;) { /* each id is moved once, to its place */
         const struct hole *h = &x->hole[i];
         uint32_t few[CACHE_IDS];
-        const uint32_t *ids = h->cell ? few : x->one.v + h->one;
+        const uint32_t *ids = h->cell || !h->n_ids ? few : x->one.v + h->one;
         memmove(out->v + h->at + more, out->v + h->at, (end - h->at) * sizeof *out->v);
         more -= h->n_ids;
         end = h->at;
