@@ -76,6 +76,18 @@ void sys_pages_sparse(void *p, size_t n_bytes)
 #endif
 }
 
+void sys_pages_huge(void *p, size_t n_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t at = (uintptr_t)p, from = (at + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES,
+                    to = (at + n_bytes) / HUGE_BYTES * HUGE_BYTES;
+    if (from < to)
+        madvise((char *)p + (from - at), to - from, MADV_HUGEPAGE);
+#else
+    (void)p, (void)n_bytes;
+#endif
+}
+
 void sys_pages_free(void *p, size_t n_bytes)
 {
     if (p)

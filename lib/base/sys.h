@@ -15,6 +15,8 @@ void *sys_pages(size_t n_bytes, struct err *e);
 void sys_pages_free(void *p, size_t n_bytes);
 /* Takes the advice back, before first touch: for what is written here and there. */
 void sys_pages_sparse(void *p, size_t n_bytes);
+/* Gives it to large memory of malloc's, before first touch. */
+void sys_pages_huge(void *p, size_t n_bytes);
 
 /* A whole regular file mapped read-only. An empty file gives p == NULL, len == 0 and success. */
 struct sys_map {

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "io/fd_int.h"
 
 enum {
@@ -503,6 +504,8 @@ char *in_all(struct in *in, size_t max_bytes, size_t *len, struct err *e)
         if (cap < n + 2 + SLACK_BYTES &&
             mem_grow(&all, &cap, (n == 0 ? guess : n + 1) + 1 + SLACK_BYTES, 1, e) < 0)
             goto fail;
+        if (n == 0)
+            sys_pages_huge(all, cap);
         long r = in_read(in, all + n, cap - 1 - SLACK_BYTES - n, e);
         if (r < 0)
             goto fail;
