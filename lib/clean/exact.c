@@ -107,7 +107,7 @@ static int resize(struct exact *x, size_t n_homes, size_t n_overflow, struct err
 /* The smaller an entry, the more empty slots it may be given. */
 static int grow_homes(struct exact *x, struct err *e)
 {
-    double load = x->width == SMALL ? 0.85 : 0.89, step = x->width == SMALL ? 1 : 0.08;
+    double load = x->width == SMALL ? 0.85 : 0.92, step = x->width == SMALL ? 1 : 0.08;
     size_t more = (size_t)((double)x->n_homes * step);
     size_t n_homes = x->n_homes + (more > FIRST_BUCKETS ? more : FIRST_BUCKETS);
     size_t overflow = x->n_buckets ? x->n_buckets - x->n_homes : OVERFLOW_BUCKETS;
