@@ -14,6 +14,7 @@ import os
 import random
 import subprocess
 import sys
+import unicodedata
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers import processors, trainers
@@ -274,6 +275,8 @@ def random_kind(r, k):
         tok.pre_tokenizer = p
     tok.model = random_model(r, tok, texts)
     d = sequence(r, random_decoder, decoders.Sequence, 3)
+    if not d and isinstance(tok.model, models.BPE) and "ByteLevel" in str(p):
+        d = decoders.ByteLevel()  # without one the library shows how bytes are spelled
     if d:
         tok.decoder = d
     q = random_post(r)
@@ -295,6 +298,13 @@ CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[
 QWEN2 = CL100K.replace("{1,3}", "")
 BLOOM = " ?[^(\\s|[.,!?…。，、।۔،])]+"
 DEEPSEEK = ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", r"\p{N}+"]
+
+
+DEEPSEEK_V3 = [r"\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+",
+               "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
+               "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"]
+QWEN35 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|"
+          r" ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def added(content, special=True, **kw):
@@ -396,6 +406,29 @@ def shapes(charsmap):
                            sequence_of("pretokenizers", split(tekken), blf), bl, bl, ends),
         "deepseek coder": (bpe, {}, sequence_of("normalizers"), sequence_of(
             "pretokenizers", *[split(x) for x in DEEPSEEK], bl), bl, bl, ends),
+        "deepseek v3, r1": (bpe, {}, sequence_of("normalizers"), sequence_of(
+            "pretokenizers", *[split(x) for x in DEEPSEEK_V3], blf), bl,
+            byte_level(False, True, False), ends + [added("<｜User｜>", False),
+                                                    added("<think>", False)]),
+        "qwen 3.5": (bpe, {}, {"type": "NFC"}, sequence_of("pretokenizers", split(QWEN35), blf),
+                     bl, byte_level(False, False, False), [added("<|im_end|>")]),
+        "modernbert": (bpe, {}, {"type": "NFC"}, bl, bl, template(["<s>"], ["</s>"]),
+                       ends + [mask, added("   ", False, normalized=True)]),
+        "deberta 1, longformer": (bpe, {}, None, byte_level(True), bl,
+                                  template(["<s>"], ["</s>"]), ends + [mask]),
+        "smollm": (bpe, {}, None, sequence_of(
+            "pretokenizers", {"type": "Digits", "individual_digits": True}, bl), bl, None,
+            [added("<|im_start|>"), added("<jupyter_text>")]),
+        "nemotron, as llama with tekken's": (
+            bpe, {"ignore_merges": True}, None, sequence_of(
+                "pretokenizers", split(tekken.replace(r"\p{N}|", r"\p{N}{1,3}|")), blf), bl,
+            sequence_of("processors", byte_level(True, trim=False), template(["<s>"], [])), ends),
+        "gemma 3": (bpe, fall, replace(" ", "\u2581"), split(" ", "MergedWithPrevious",
+                                                             kind="String"),
+                    sequence_of("decoders", replace("\u2581", " "), {"type": "ByteFallback"},
+                                {"type": "Fuse"}), template(["<s>"], []),
+                    ends + [added("\n" * k, False) for k in (2, 3, 4)] +
+                    [added("\u2581" * k, False) for k in (2, 3, 5)] + [added("<unused0>", False)]),
         "llama 1 and 2, yi": (bpe, fall, LLAMA_NORM, None, LLAMA_DECODER, template(["<s>"], []), ends),
         "llama 2 anew": (bpe, fall, None, metaspace(prepend_scheme="first", split=False),
                          LLAMA_DECODER, template(["<s>"], []), ends),
@@ -451,6 +484,35 @@ def shapes(charsmap):
                                                {"type": "StripAccents"}), {"type": "Whitespace"},
                   None, None, ends),
     }
+
+
+def among(r, texts, tokens):
+    """Texts with the tokens everywhere: doubled, in words, in capitals, cut short, decomposed."""
+    out = []
+    for text in texts:
+        parts = [text[i:i + 12] for i in range(0, min(len(text), 120), 12)] or [""]
+        for _ in range(r.randrange(1, 6)):
+            t = r.choice(tokens)
+            t = r.choice([t, t, t, t + t, t.upper(), t[:-1], t[1:], unicodedata.normalize("NFD", t)])
+            around = r.choice(["%s", " %s", "%s ", "  %s  ", "a%s", "%sb", "\n%s\n", "\u3000%s\u00a0",
+                               "\u0301%s\u0301", "\u200d%s", "_%s1", "\x00%s"])
+            parts.insert(r.randrange(len(parts) + 1), around % t)
+        out.append("".join(parts))
+    return out
+
+
+def with_added(r, tok):
+    """Tokens with every combination of their settings, of the kinds that are published."""
+    contents = ["<a>", "[M]", "mill", "É", "e\u0301", " ", "  ", "\n", "<|x|>", "aa", "中", "\u2581the",
+                "the mill", "<0x41>", "##a", "A", "\U0001f33e", "Straße", "ﬁ", "1", "</w>", "\u200d"]
+    # the library decodes letters that stand for bytes as bytes, in these as well
+    if "ByteLevel" in json.dumps(json.loads(tok.to_str())["decoder"]):
+        contents = [x for x in contents if x not in ("É", "Straße")]
+    for content in r.sample(contents, 6):
+        tok.add_tokens([AddedToken(content, single_word=r.random() < .3, lstrip=r.random() < .4,
+                                   rstrip=r.random() < .4, normalized=r.random() < .5,
+                                   special=r.random() < .4)])
+    return tok
 
 
 def build(r, shape, texts):
@@ -546,7 +608,13 @@ def main():
             for k, (name, shape) in enumerate(shapes(maps[0]).items()):
                 r = random.Random(k)
                 texts = make_texts(r, 300) + [" ".join(WORDS)] * 3
-                compare(name, build(r, shape, texts), texts + make_texts(r, 300))
+                tok = build(r, shape, texts)
+                compare(name, tok, texts + make_texts(r, 300))
+                for more in range(3):
+                    tok = with_added(r, Tokenizer.from_str(build(r, shape, texts).to_str()))
+                    tokens = [t.content for t in tok.get_added_tokens_decoder().values()]
+                    compare("%s, more added tokens (%d)" % (name, more), tok,
+                            among(r, make_texts(r, 150), tokens))
     if sys.argv[1] == "kinds":
         seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
         rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 100
