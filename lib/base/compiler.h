@@ -11,6 +11,7 @@
 #define ALIGNED(n)              __attribute__((aligned(n)))
 #define ASSUME_ALIGNED(p, n)    __builtin_assume_aligned((p), (n))
 #define PREFETCH(p)             __builtin_prefetch((p))
+#define PREFETCH_L2(p)          __builtin_prefetch((p), 0, 2)
 #define PREFETCH_WRITE(p)       __builtin_prefetch((p), 1)
 #define LIKELY(x)               __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)             __builtin_expect(!!(x), 0)

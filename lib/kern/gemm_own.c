@@ -9,6 +9,7 @@
  * Threads share the fifth and the third: a job is a block of c, claimed dynamically. Nothing here
  * changes the chain of an element of c but the blocks of k, and these depend on k alone.
  */
+#include <limits.h>
 #include <string.h>
 #include "base/compiler.h"
 #include "kern/gemm_own_int.h"
@@ -199,8 +200,14 @@ static int panel_row(const struct product *p, int panel)
     return least(start(panel, p->a_units, p->a_panels) * p->kn->row_unit, p->m);
 }
 
-/* Blocks of c for n_threads: no bit depends on them. A job that takes all columns packs its part of
- * a itself. */
+/* What a job's panels of a take for one of its blocks of n_words. */
+static size_t own_floats(const struct product *p, int n_words)
+{
+    return times(parts(p->a_panels, p->a_jobs) * p->kn->mr, least(p->kn->kc, n_words));
+}
+
+/* Blocks of c for n_threads: no bit depends on them. Where there are many rows, a job takes many
+ * columns and packs its part of a itself: with a place for each thread, or all columns. */
 static void cut(struct product *p, int n_threads)
 {
     const struct own_kernels *kn = p->kn;
@@ -210,10 +217,12 @@ static void cut(struct product *p, int n_threads)
     p->b_panels = parts(p->n, kn->nr);
     p->a_jobs = parts(p->a_panels, kn->job_a);
     p->b_jobs = parts(p->b_panels, kn->job_b);
-    p->own_a = p->b_panels <= kn->row_b && p->a_panels >= jobs * OWN_PANELS;
+    p->own_a = p->a_panels >= jobs * OWN_PANELS;
     if (p->own_a) {
-        p->b_jobs = 1;
         p->a_jobs = least(p->a_panels, up(p->a_jobs, jobs));
+        int n_words = words(kn, least(p->all_k, kn->kc_team * kn->per_word));
+        bool places = own_floats(p, n_words) * (size_t)n_threads <= a_floats(kn, p->m, p->all_k);
+        p->b_jobs = places ? parts(p->b_panels, kn->row_b) : 1;
     }
     while (p->a_jobs * p->b_jobs < jobs && p->b_jobs < p->b_panels)
         p->b_jobs++;
@@ -234,35 +243,6 @@ static size_t a_at(const struct product *p, int row, int n_words)
     return times(up(row, p->kn->row_unit), n_words);
 }
 
-/* c's part of a panel that is not whole: through a tile of the whole size. */
-static void edge_tile(const struct product *p, int rows, int cols, int n_words, const float *a,
-                      const float *b, float *c, bool add)
-{
-    float tmp[OWN_MAX_TILE] = {0};
-    int nr = p->kn->nr;
-    for (int r = 0; add && r < rows; r++)
-        memcpy(tmp + r * nr, c + times(r, p->ldc), (size_t)cols * sizeof *c);
-    p->kn->tile(rows, n_words, a, b, tmp, (size_t)nr, add);
-    for (int r = 0; r < rows; r++)
-        memcpy(c + times(r, p->ldc), tmp + r * nr, (size_t)cols * sizeof *c);
-}
-
-/* A panel of a by panels [j, j_end) of b: the loop jr. */
-static void panel_row_of_c(const struct product *p, int row, int rows, int j, int j_end,
-                           const float *a, const float *b, int n_words, bool add)
-{
-    int nr = p->kn->nr;
-    bool whole = rows % p->kn->row_unit == 0;
-    for (int jr = j; jr < j_end; jr++, b += p->b_panel) {
-        int col = jr * nr, cols = least(p->n - col, nr);
-        float *c = p->c + times(row, p->ldc) + col;
-        if (cols == nr && whole)
-            p->kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add);
-        else
-            edge_tile(p, rows, cols, n_words, a, b, c, add);
-    }
-}
-
 /* The job's panels [i, i_end) of a, words [w, w_end), at `to`. */
 static void pack_own(const struct product *p, float *to, int i, int i_end, int w, int w_end)
 {
@@ -278,24 +258,102 @@ static void pack_own(const struct product *p, float *to, int i, int i_end, int w
         }
 }
 
-/* Panels of a that a job multiplies: packed words [w, w + n_words) of rows from `row` on. */
+/* Panels [i, i_end) of a that a job multiplies: words [w, w + n_words) of rows from `row` on. They
+ * are packed, or will be at `to`, each before it is needed. */
 struct a_block {
     const float *packed;
+    float *to;
     int i, i_end, row, w, n_words;
 };
 
-/* Words [w, w_end) of a block of a: the loop ir. */
-static void macro_kernel(const struct product *p, const struct a_block *a, int j, int j_end, int w,
-                         int w_end)
+static int panel_rows(const struct product *p, int panel)
+{
+    return panel_row(p, panel + 1) - panel_row(p, panel);
+}
+
+static void pack_panel(const struct product *p, const struct a_block *a, int ir)
+{
+    int from = a->w * p->kn->per_word, row = panel_row(p, ir);
+    pack_a(p, a->to + a_at(p, row - a->row, a->n_words), row, panel_rows(p, ir), p->k0 + from,
+           least(p->k - from, a->n_words * p->kn->per_word));
+}
+
+/* ---- what a tile fetches for those that follow */
+
+/* What is in the cache already. */
+static struct own_ahead ahead_none(const float *here)
+{
+    return (struct own_ahead){(const char *)here, 0, 0, INT_MAX};
+}
+
+/* Panel ir of a, whose vectors lie along memory: a line of each in turn. */
+static struct own_ahead ahead_a(const struct product *p, const struct a_block *a, int ir)
+{
+    int k = p->k0 + a->w * p->kn->per_word, rows = panel_rows(p, ir);
+    ptrdiff_t row_bytes = (ptrdiff_t)sizeof *p->a * p->lda;
+    return (struct own_ahead){(const char *)(p->a + times(panel_row(p, ir), p->lda) + k), row_bytes,
+                              64 - rows * row_bytes, rows};
+}
+
+/* Part i of n of a panel of b. */
+static struct own_ahead ahead_b(const struct product *p, const float *b, int n_words, int i, int n)
+{
+    const float *at = b + times(start(i, n_words, n), p->kn->nr);
+    return (struct own_ahead){(const char *)at, (ptrdiff_t)sizeof *b * p->kn->nr / n, 0, INT_MAX};
+}
+
+/* ---- jobs */
+
+/* c's part of a panel that is not whole: through a tile of the whole size. */
+static void edge_tile(const struct product *p, int rows, int cols, int n_words, const float *a,
+                      const float *b, float *c, bool add, const struct own_ahead *ahead)
+{
+    float tmp[OWN_MAX_TILE] = {0};
+    int nr = p->kn->nr;
+    for (int r = 0; add && r < rows; r++)
+        memcpy(tmp + r * nr, c + times(r, p->ldc), (size_t)cols * sizeof *c);
+    p->kn->tile(rows, n_words, a, b, tmp, (size_t)nr, add, ahead);
+    for (int r = 0; r < rows; r++)
+        memcpy(c + times(r, p->ldc), tmp + r * nr, (size_t)cols * sizeof *c);
+}
+
+static void micro_kernel(const struct product *p, int row, int rows, int jr, int n_words,
+                         const float *a, const float *b, bool add, const struct own_ahead *ahead)
 {
     const struct own_kernels *kn = p->kn;
-    const float *b = p->packed_b + (size_t)j * p->b_panel + times(w, kn->nr);
-    bool last = p->last && w_end == p->n_words;
+    int col = jr * kn->nr, cols = least(p->n - col, kn->nr);
+    float *c = p->c + times(row, p->ldc) + col;
+    if (cols == kn->nr && rows % kn->row_unit == 0)
+        kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add, ahead);
+    else
+        edge_tile(p, rows, cols, n_words, a, b, c, add, ahead);
+}
+
+/* Words [w, w_end) of a block of a by panels [j, j_end) of b, which stay in the second-level cache:
+ * the loops ir and jr. As many panels after them are fetched meanwhile, of those before job_end. */
+static void macro_kernel(const struct product *p, const struct a_block *a, int j, int j_end,
+                         int job_end, int w, int w_end)
+{
+    const struct own_kernels *kn = p->kn;
+    const float *b = p->packed_b + times(w, kn->nr);
+    bool last = p->last && w_end == p->n_words, add = p->add || w > 0;
     for (int ir = a->i; ir < a->i_end; ir++) {
-        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+        int row = panel_row(p, ir), rows = panel_rows(p, ir);
         const float *panel =
             a->packed + a_at(p, row - a->row, a->n_words) + times(w - a->w, up(rows, kn->row_unit));
-        panel_row_of_c(p, row, rows, j, j_end, panel, b, w_end - w, p->add || w > 0);
+        if (a->to)
+            pack_panel(p, a, ir);
+        for (int jr = j; jr < j_end; jr++) {
+            int next = jr + j_end - j;
+            struct own_ahead ahead = ahead_none(panel);
+            if (a->to && jr == j && ir + 1 < a->i_end)
+                ahead = ahead_a(p, a, ir + 1);
+            else if (next < job_end)
+                ahead = ahead_b(p, b + (size_t)next * p->b_panel, w_end - w, ir - a->i,
+                                a->i_end - a->i);
+            micro_kernel(p, row, rows, jr, w_end - w, panel, b + (size_t)jr * p->b_panel, add,
+                         &ahead);
+        }
         if (last && p->ep)
             gemm_finish_tile(p->ep, p->c, p->ldc, row, j * kn->nr, rows,
                              least(p->n, j_end * kn->nr) - j * kn->nr);
@@ -313,9 +371,8 @@ static int block_start(const struct product *p, int from, int len, int i, int n_
  * is one for each thread; else in the job's. */
 static float *own_place(const struct worker *wk, const struct product *p, int i)
 {
-    size_t place = times(parts(p->a_panels, p->a_jobs) * p->kn->mr, p->kn->kc);
-    if (place * (size_t)wk->n <= a_floats(p->kn, p->m, p->all_k))
-        return p->packed_a + place * (size_t)wk->tid;
+    if (own_floats(p, p->n_words) * (size_t)wk->n <= a_floats(p->kn, p->m, p->all_k))
+        return p->packed_a + own_floats(p, p->n_words) * (size_t)wk->tid;
     return p->packed_a + a_at(p, panel_row(p, i), least(p->kn->kc, p->n_words));
 }
 
@@ -327,22 +384,25 @@ static void block(struct worker *wk, const struct product *p, int64_t job)
     int j = start(jc, p->b_panels, p->b_jobs), j_end = start(jc + 1, p->b_panels, p->b_jobs);
     int n_blocks = parts(p->n_words, kn->kc);
     float *own = p->own_a ? own_place(wk, p, i) : NULL;
-    struct a_block a = {p->packed_a, i, i_end, 0, 0, p->n_words};
+    struct a_block a = {p->packed_a, NULL, i, i_end, 0, 0, p->n_words};
     if (kn->begin)
         kn->begin();
     for (int pc = 0; pc < n_blocks; pc++) {
         int w = block_start(p, 0, p->n_words, pc, n_blocks);
         int len = block_start(p, 0, p->n_words, pc + 1, n_blocks) - w,
             n_tiles = parts(len, kn->kc_tile);
-        if (own) {
+        bool lazy = own && p->kind != GEMM_TN; /* strips across serve many panels at once */
+        if (own)
+            a = (struct a_block){own, NULL, i, i_end, panel_row(p, i), w, len};
+        if (own && !lazy)
             pack_own(p, own, i, i_end, w, w + len);
-            a = (struct a_block){own, i, i_end, panel_row(p, i), w, len};
-        }
         for (int jr = j; jr < j_end; jr += kn->job_b)
-            for (int t = 0; t < n_tiles; t++)
-                macro_kernel(p, &a, jr, least(j_end, jr + kn->job_b),
+            for (int t = 0; t < n_tiles; t++) {
+                a.to = lazy && jr == j && t == 0 ? own : NULL;
+                macro_kernel(p, &a, jr, least(j_end, jr + kn->job_b), j_end,
                              block_start(p, w, len, t, n_tiles),
                              block_start(p, w, len, t + 1, n_tiles));
+            }
     }
     if (kn->end)
         kn->end();

@@ -5,6 +5,7 @@
  * added to c: these are the links of the chain.
  */
 #if defined(__x86_64__)
+#    include "kern/gemm_own_int.h"
 #    include "kern/gemm_pairs_avx512bf16_int.h"
 #    include "kern/tiles_amx_int.h"
 
@@ -24,8 +25,9 @@
 enum { ROWS = 16, TILE = 16 * 16 }; /* words of a tile */
 
 static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                        bool add)
+                        bool add, const struct own_ahead *ahead)
 {
+    (void)ahead;
     enum { LDB = 2 * VL * sizeof(float) };
     size_t step = ldc * sizeof(float);
     float *low = c + ROWS * ldc, *next = add ? c + 2 * VL : c; /* to be fetched */

@@ -30,8 +30,8 @@
 #    define OWN_KC      1024
 #    define OWN_KC_TEAM 3072
 #    define OWN_JOB_A   (168 / OWN_M)
-#    define OWN_JOB_B   (256 / OWN_N)
-#    define OWN_ROW_B   (1024 / OWN_N)
+#    define OWN_JOB_B   (128 / OWN_N)
+#    define OWN_ROW_B   (3072 / OWN_N)
 #    define OWN_BEGIN   NULL
 #    define OWN_END     NULL
 #endif
@@ -79,37 +79,49 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 #    define OWN_WORD_UNIT 1
 
 static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, const float *b,
-                                   float *c, size_t ldc, bool add)
+                                   float *c, size_t ldc, bool add, const struct own_ahead *ahead)
 {
     vf acc[OWN_M][2];
+    const char *at = ahead->at;
+    ptrdiff_t step = ahead->step;
     for (int r = 0; r < rows; r++) {
         PREFETCH_WRITE(c + (size_t)r * ldc);
         PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
         acc[r][0] = acc[r][1] = v_set(0);
     }
-    for (int i = 0; i < n_words; i++, a += rows, b += OWN_N) {
-        PREFETCH(b + OWN_AHEAD * OWN_N);
-        PREFETCH(b + OWN_AHEAD * OWN_N + VL);
-        PREFETCH(a + OWN_AHEAD * OWN_M);
-        vf b0 = v_load(b), b1 = v_load(b + VL);
-        for (int r = 0; r < rows; r++) {
-            vf x = v_set(a[r]);
-            acc[r][0] = own_dot(x, b0, acc[r][0]);
-            acc[r][1] = own_dot(x, b1, acc[r][1]);
+    for (int turn; n_words > 0; n_words -= turn, at += ahead->back) {
+        turn = n_words < ahead->turn ? n_words : ahead->turn;
+        for (const float *end = b + turn * OWN_N; b != end; a += rows, b += OWN_N, at += step) {
+            PREFETCH(b + OWN_AHEAD * OWN_N);
+            PREFETCH(b + OWN_AHEAD * OWN_N + VL);
+            PREFETCH(a + OWN_AHEAD * OWN_M);
+            PREFETCH_L2(at);
+            vf b0 = v_load(b), b1 = v_load(b + VL);
+            for (int r = 0; r < rows; r++) {
+                vf x = v_set(a[r]);
+                acc[r][0] = own_dot(x, b0, acc[r][0]);
+                acc[r][1] = own_dot(x, b1, acc[r][1]);
+            }
         }
     }
-    for (int r = 0; r < rows; r++, c += ldc) {
-        v_store(c, add ? v_add(v_load(c), acc[r][0]) : acc[r][0]);
-        v_store(c + VL, add ? v_add(v_load(c + VL), acc[r][1]) : acc[r][1]);
-    }
+    if (add)
+        for (int r = 0; r < rows; r++, c += ldc) {
+            v_store(c, v_add(v_load(c), acc[r][0]));
+            v_store(c + VL, v_add(v_load(c + VL), acc[r][1]));
+        }
+    else
+        for (int r = 0; r < rows; r++, c += ldc) {
+            v_store(c, acc[r][0]);
+            v_store(c + VL, acc[r][1]);
+        }
 }
 
 /* A function for each count of rows, so that every loop over rows is unrolled into registers. */
 #    define OWN_ROWS(n)                                                                      \
         static NO_INLINE void own_##n(int n_words, const float *a, const float *b, float *c, \
-                                      size_t ldc, bool add)                                  \
+                                      size_t ldc, bool add, const struct own_ahead *ahead)   \
         {                                                                                    \
-            own_tile(n, n_words, a, b, c, ldc, add);                                         \
+            own_tile(n, n_words, a, b, c, ldc, add, ahead);                                  \
         }
 OWN_ROWS(1)
 OWN_ROWS(2)
@@ -133,9 +145,10 @@ OWN_ROWS(14)
 #    endif
 
 static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                        bool add)
+                        bool add, const struct own_ahead *ahead)
 {
-    typedef void tile(int n_words, const float *a, const float *b, float *c, size_t ldc, bool add);
+    typedef void tile(int n_words, const float *a, const float *b, float *c, size_t ldc, bool add,
+                      const struct own_ahead *ahead);
     static tile *const of_rows[] = {
         own_1,
         own_2,
@@ -158,7 +171,7 @@ static void own_tile_of(int rows, int n_words, const float *a, const float *b, f
         own_14,
 #    endif
     };
-    of_rows[rows - 1](n_words, a, b, c, ldc, add);
+    of_rows[rows - 1](n_words, a, b, c, ldc, add, ahead);
 }
 #endif
 

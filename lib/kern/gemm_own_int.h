@@ -18,6 +18,15 @@
 #include "base/cpu.h"
 #include "kern/gemm_int.h"
 
+/* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: one
+ * line for each word along k, step bytes from line to line, and back bytes besides after every
+ * turn of them. */
+struct own_ahead {
+    const char *at;
+    ptrdiff_t step, back;
+    int turn;
+};
+
 struct own_kernels {
     int mr, nr;    /* rows and columns of the register tile */
     int per_word;  /* elements along k in a word */
@@ -28,14 +37,14 @@ struct own_kernels {
     int kc;           /* words along k of a job's blocks of a and b, for the second */
     int kc_team;      /* words along k that the team packs at a time */
     int job_a, job_b; /* panels of a and b in a job, or */
-    int row_b;        /* panels of b if a job takes them all and packs its panels of a itself */
+    int row_b;        /* panels of b in a job that packs its panels of a itself */
     /* What the calling thread needs before and after its tiles, or NULL. */
     void (*begin)(void);
     void (*end)(void);
     /* c[rows, nr] = (or +=) Σ over n_words of the panels a (rows ≤ mr) and b; each element is one
-     * chain in ascending k, whatever rows is. Writes whole row_units. */
+     * chain in ascending k, whatever rows is. Writes whole row_units. May fetch ahead. */
     void (*tile)(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                 bool add);
+                 bool add, const struct own_ahead *ahead);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
      * elements each: of a, rows of them, of b, n ≤ nr. */
     void (*pack_a_along)(float *to, int rows, const float *x, size_t ldx, int k);

@@ -167,19 +167,22 @@ static void threads(enum gemm_backend b, enum gemm_dtype t)
     free(j.x), free(j.w), free(j.dy);
 }
 
-/* Many rows and several blocks of k: threads cut these otherwise than one thread, with the same
- * bits. */
+/* Many rows, several blocks of k, and more columns than a job takes: threads cut these otherwise
+ * than one thread, with the same bits. */
 static void many_rows(enum gemm_backend b, enum gemm_dtype t)
 {
-    static const int few[][3] = {{200, 33, 2600}, {200, 2600, 33}, {2600, 200, 33}};
-    static const int many[][3] = {{1600, 33, 2600}, {1600, 2600, 33}, {2600, 1600, 33}};
+    static const int few[][3] = {{200, 33, 2600}, {200, 2600, 33}, {2600, 200, 33},
+                                 {700, 3300, 40}, {700, 40, 3300}, {40, 700, 3300}};
+    static const int many[][3] = {{1600, 33, 2600}, {1600, 2600, 33}, {2600, 1600, 33},
+                                  {700, 3300, 40},  {700, 40, 3300},  {40, 700, 3300}};
     static const int n_threads[] = {1, 2, 3};
     double most = 0;
     bool same = true;
-    for (int what = FORWARD; what <= WGRAD; what++) {
-        struct job j = {.b = b, .t = t, .what = (enum what)what, .pad = 1, .accumulate = true};
+    for (size_t what = 0; what < ARRAY_LEN(many); what++) {
+        struct job j = {.b = b, .t = t, .pad = 1, .accumulate = true};
         float *out[ARRAY_LEN(n_threads)];
         int rows, cols, ld;
+        j.what = (enum what)(FORWARD + what % 3);
         j.m = few[what][0], j.n = few[what][1], j.k = few[what][2];
         struct gemm_epilogue ep = {.accumulate = true};
         j.ep = &ep;
@@ -198,7 +201,7 @@ static void many_rows(enum gemm_backend b, enum gemm_dtype t)
             free(out[i]);
         free(j.x), free(j.w), free(j.dy);
     }
-    ok(most < 3e-7, "%s %s: many rows, several blocks (%.2g)", gemm_backend_words[b],
+    ok(most < 4e-7, "%s %s: many rows, several blocks (%.2g)", gemm_backend_words[b],
        gemm_dtype_words[t], most);
     ok(same, "%s %s: they are the same on 1, 2 and 3 threads", gemm_backend_words[b],
        gemm_dtype_words[t]);
