@@ -11,7 +11,8 @@
 #include "token/bytelevel.h"
 #include "token/heap4_int.h"
 
-enum { FEW = BPE_FEW, KEEP = 1 << 16 };
+/* FEW: up to here it is quicker to look at all ranks for each merge than to keep a heap. */
+enum { FEW = 4 * BPE_FEW, KEEP = 1 << 16 };
 
 struct piece_scratch {
     struct symbol {
@@ -247,7 +248,7 @@ static int encode_jobs(const void *model, struct piece_scratch *x, struct piece_
     const struct bpe *b = model;
     size_t n = 0;
     for (size_t i = 0; i < n_jobs; i++)
-        if (jobs[i].n <= FEW && (b->has_bytes || has_all_bytes(b, jobs[i].s, jobs[i].n))) {
+        if (jobs[i].n <= BPE_FEW && (b->has_bytes || has_all_bytes(b, jobs[i].s, jobs[i].n))) {
             struct piece_job job = jobs[i];
             jobs[i] = jobs[n];
             jobs[n++] = job;

@@ -108,7 +108,8 @@ static int run_jobs(struct piece_run *x, struct err *e)
         if (ask(x, job->s, job->n, false, e) < 0)
             return -1;
         size_t n_whole = x->one.n;
-        if (x->t->settings.ignore_merges && ask(x, job->s, job->n, true, e) < 0)
+        /* it can differ only where the piece is a token as a whole */
+        if (x->t->settings.ignore_merges && n_whole == 1 && ask(x, job->s, job->n, true, e) < 0)
             return -1;
         bool same = x->one.n == n_whole ||
                     (x->one.n == 2 * n_whole &&
