@@ -50,6 +50,19 @@ static ALWAYS_INLINE uint64_t whole(uint64_t first, uint64_t tail)
     return first | ((first << 1) & tail);
 }
 
+/* First bytes of what Chinese text is full of: characters of three bytes that are neither letters
+ * nor marks, numbers or space. U+2010 to U+2027 and U+3008 to U+3020 are E2 80 and E3 80 with a
+ * last byte of 90 to A7 and 88 to A0, and U+3001, U+3002; U+FF01 to U+FF0F are EF BC with 81 to 8F,
+ * and U+FF1A to U+FF20 with 9A to A0. */
+static ALWAYS_INLINE uint64_t wide_others(const struct block *b)
+{
+    const uint64_t e2 = block_is(b, 0xe2), e3 = block_is(b, 0xe3), x80 = block_is(b, 0x80) >> 1;
+    const uint64_t full = block_is(b, 0xef) & block_is(b, 0xbc) >> 1;
+    return (e2 & x80 & block_in(b, 0x90, 0xa7) >> 2) |
+           (e3 & x80 & (block_in(b, 0x88, 0xa0) | block_in(b, 0x81, 0x82)) >> 2) |
+           (full & (block_in(b, 0x81, 0x8f) | block_in(b, 0x9a, 0xa0)) >> 2);
+}
+
 /* Characters of more than a byte. What begins with E4 to E9 is a letter without case but for
  * U+4DC0 to U+4DFF, which is E4 B7; all others are looked up. */
 static ALWAYS_INLINE void add_wide(struct classes *c, const struct block *b, uint64_t high,
@@ -61,7 +74,7 @@ static ALWAYS_INLINE void add_wide(struct classes *c, const struct block *b, uin
     c->wide = block_in(b, 0xe0, 0xef);
     uint64_t han = block_in(b, 0xe4, 0xe9);
     han &= ~(block_is(b, 0xe4) & (block_is(b, 0xb7) >> 1 | UINT64_C(1) << 63));
-    uint64_t rest = high & ~c->tail & ~han;
+    uint64_t rest = high & ~c->tail & ~han & ~wide_others(b);
     c->letter |= han;
     c->both = han;
     for (; rest; rest &= rest - 1) {

@@ -2,6 +2,7 @@
 #include "base/compiler.h"
 #include "base/cpu.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "io/docs.h"
 #include "split_alphabet.h"
 #include "tap.h"
@@ -148,6 +149,27 @@ static void places(const char *isa, split_windows *(*of)(const struct split_rule
     }
 }
 
+/* All characters of two and three bytes. */
+static void characters(const char *isa, split_windows *(*of)(const struct split_rule *r))
+{
+    static char s[8192];
+    for (size_t rule = 0; rule < ARRAY_LEN(rules); rule++) {
+        bool same = true;
+        size_t n = 0;
+        for (uint32_t cp = 0x80; cp < 0x10000 && same; cp++) {
+            if (cp - 0xd800 < 0x800)
+                continue;
+            s[n++] = cp % 3 ? 'a' : ' ';
+            n += (size_t)utf8_put(s + n, cp);
+            if (n + 80 > MOST || cp == 0xffff) {
+                same = same_cuts(of(&rules[rule].r), rule, s, n, 64);
+                n = 0;
+            }
+        }
+        ok(same, "%s, %s: every character", isa, rules[rule].name);
+    }
+}
+
 static void corpus(const char *isa, split_windows *(*of)(const struct split_rule *r),
                    const char *file)
 {
@@ -185,6 +207,7 @@ static void all(enum isa isa, split_windows *(*of)(const struct split_rule *r))
     }
     random_texts(cpu_isa_name(isa), of);
     places(cpu_isa_name(isa), of);
+    characters(cpu_isa_name(isa), of);
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         corpus(cpu_isa_name(isa), of, files[i]);
     ok(!of(&(struct split_rule){.kind = SPLIT_DIGITS, .digits = 1}), "none for other rules");
