@@ -7,15 +7,17 @@
 #include "base/compiler.h"
 #include "base/team.h"
 
-/* Turns of the waiting loop before a thread sleeps: under a millisecond, and longer than the last
- * tile of a product takes, for to be woken costs more than to wait for that. */
-#define SPIN 20000
+/* Turns of the waiting loop before a thread sleeps, at most: under a millisecond, and longer than
+ * the last tile of a product takes, for to be woken costs more than to wait for that. Each wait
+ * that is in vain halves them, since then other programs have the processors, and those that are
+ * not bring them back. */
+#define SPIN     20000
+#define SPIN_MIN 100
 
 /* The counters that every thread writes have cache lines of their own. */
 struct team {
     _Alignas(64) atomic_uint_least32_t phase; /* barriers completed */
     atomic_int n_asleep;
-    int spin;
     _Alignas(64) atomic_int n_arrived;
     _Alignas(64) atomic_int_least64_t next_tile;
     _Alignas(64) pthread_mutex_t lock;
@@ -25,6 +27,7 @@ struct team {
 static void enter(struct team *t, void (*pass)(struct worker *w, void *arg), void *arg)
 {
     struct worker w = {.team = t, .tid = omp_get_thread_num(), .n = omp_get_num_threads()};
+    w.spin = w.n > omp_get_num_procs() ? 0 : SPIN;
     /* A library called from a pass that asks how many threads it may use hears: one. It changes
      * this thread's setting inside the region alone. */
     omp_set_num_threads(1);
@@ -35,7 +38,7 @@ static void enter(struct team *t, void (*pass)(struct worker *w, void *arg), voi
 
 void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg)
 {
-    struct team t = {.spin = n_threads > omp_get_num_procs() ? 0 : SPIN};
+    struct team t = {0};
     if (n_threads < 1 || pthread_mutex_init(&t.lock, NULL) || pthread_cond_init(&t.wake, NULL))
         BUG("cannot set up a team of %d threads", n_threads);
 #pragma omp parallel num_threads(n_threads)
@@ -70,11 +73,15 @@ void team_barrier(struct worker *w)
         }
         return;
     }
-    for (int i = 0; i < t->spin; i++) {
-        if (atomic_load_explicit(&t->phase, memory_order_acquire) != phase)
+    for (int i = 0; i < w->spin; i++) {
+        if (atomic_load_explicit(&t->phase, memory_order_acquire) != phase) {
+            w->spin += (SPIN - w->spin) / 64;
             return;
+        }
         CPU_RELAX();
     }
+    if (w->spin > SPIN_MIN)
+        w->spin /= 2;
     sleep_until_phase_ends(t, phase);
 }
 

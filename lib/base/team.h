@@ -25,6 +25,7 @@ struct worker {
     struct team *team;
     int tid, n;
     uint32_t phase; /* barriers passed */
+    int spin;       /* turns that it waits before it sleeps */
 };
 void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg);
 void team_barrier(struct worker *w);
