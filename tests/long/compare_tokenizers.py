@@ -507,7 +507,7 @@ def with_added(r, tok):
                 "the mill", "<0x41>", "##a", "A", "\U0001f33e", "Straße", "ﬁ", "1", "</w>", "\u200d"]
     # the library decodes letters that stand for bytes as bytes, in these as well
     if "ByteLevel" in json.dumps(json.loads(tok.to_str())["decoder"]):
-        contents = [x for x in contents if x not in ("É", "Straße")]
+        contents = [x for x in contents if x not in ("É", "e\u0301", "Straße")]
     for content in r.sample(contents, 6):
         tok.add_tokens([AddedToken(content, single_word=r.random() < .3, lstrip=r.random() < .4,
                                    rstrip=r.random() < .4, normalized=r.random() < .5,
