@@ -179,6 +179,7 @@ int main(int argc, char **argv)
          .name = "key",
          .dst = &d.key,
          .arg = "K",
+         .utf8 = true,
          .help = "the record's field that holds the text (default {})"},
         {.kind = OPT_FLAG,
          .name = "progress",

@@ -28,7 +28,7 @@ static bool chat, quiet;
 static struct opt opts[] = {
     {.kind = OPT_STR, .letter = 'm', .name = "model", .dst = &model, .arg = "DIR",
      .help = "the model's directory, or a run's"},
-    {.kind = OPT_STR, .letter = 'p', .name = "prompt", .dst = &prompt, .arg = "TEXT",
+    {.kind = OPT_STR, .letter = 'p', .name = "prompt", .dst = &prompt, .arg = "TEXT", .utf8 = true,
      .help = "the prompt (default: those in FILE or on standard input)"},
     {.kind = OPT_INT, .letter = 'n', .name = "tokens", .dst = &o.n_max, .arg = "N", .min = -1, .max = INT64_MAX,
      .help = "tokens of a completion at the most; -1: no limit (default {})"},
@@ -36,7 +36,7 @@ static struct opt opts[] = {
      .help = "the prompt is what a user says; answer as the assistant"},
     {.kind = OPT_FLAG, .name = "ids", .dst = &o.ids_only,
      .help = "prompt and output are token ids; needs no tokenizer"},
-    {.kind = OPT_LIST, .name = "stop", .dst = &stops, .arg = "TEXT",
+    {.kind = OPT_LIST, .name = "stop", .dst = &stops, .arg = "TEXT", .utf8 = true,
      .help = "end before TEXT; may be given several times"},
     {.kind = OPT_FLAG, .name = "ignore-eos", .dst = &o.ignore_eos,
      .help = "never choose a token that ends the text"},

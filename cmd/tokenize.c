@@ -80,14 +80,15 @@ static int encode_doc(void *user, const struct doc *doc, int thread, void *resul
     if (!t->offsets) {
         struct ids ids;
         lend(more, &ids);
-        int rc = encoder_run(w->encoder, doc->text, doc->len, 0, NULL, 0, &ids, e);
+        int rc = encoder_run(w->encoder, doc->text, doc->len, ENCODE_VALID, NULL, 0, &ids, e);
         give_back(more, &ids);
         r->n = (more->len - r->at) / sizeof *ids.v;
         return rc < 0 ? blame(doc, e) : 0;
     }
     w->ids.n = 0;
     w->offsets.n = 0;
-    if (encoder_offsets(w->encoder, doc->text, doc->len, 0, NULL, 0, &w->ids, &w->offsets, e) < 0)
+    if (encoder_offsets(w->encoder, doc->text, doc->len, ENCODE_VALID, NULL, 0, &w->ids,
+                        &w->offsets, e) < 0)
         return blame(doc, e);
     r->n = w->ids.n;
     if (buf_add(more, w->ids.v, w->ids.n * sizeof *w->ids.v, e) < 0)
@@ -364,18 +365,21 @@ int main(int argc, char **argv)
          .name = "bos",
          .dst = &t.bos,
          .arg = "TOKEN",
+         .utf8 = true,
          .shapes_output = true,
          .help = "the token that begins a document, or none (it is noted, not written)"},
         {.kind = OPT_STR,
          .name = "eos",
          .dst = &t.eos,
          .arg = "TOKEN",
+         .utf8 = true,
          .shapes_output = true,
          .help = "the token that ends a document, or none (it is noted, not written)"},
         {.kind = OPT_STR,
          .name = "pad",
          .dst = &t.pad,
          .arg = "TOKEN",
+         .utf8 = true,
          .shapes_output = true,
          .help = "the token that fills up, or none (it is noted, not written)"},
         DOCS_OPTIONS(&t.docs_opt),

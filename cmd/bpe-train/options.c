@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "io/jtree.h"
 #include "train.h"
 
@@ -60,8 +59,8 @@ int train_choose_specials(struct train *t, struct err *e)
     }
     t->opt.n_special = n;
     for (size_t i = 0; i < n; i++) {
-        if (!*v[i] || utf8_valid(v[i], strlen(v[i])) != strlen(v[i]))
-            return err_usage(e, "the special token '%s' is not a text in UTF-8", v[i]);
+        if (!*v[i])
+            return err_usage(e, "the special token '' is empty");
     }
     return 0;
 }
@@ -150,6 +149,7 @@ void train_defaults(struct train *t)
          .name = "split-regex",
          .dst = &t->regex,
          .arg = "RE",
+         .utf8 = true,
          .shapes_output = true,
          .help = "cut by a regular expression instead: its matches are pieces, and what\n"
                  "lies between them"},
@@ -251,6 +251,7 @@ void train_defaults(struct train *t)
          .name = "special",
          .dst = &t->special_list,
          .arg = "TOKEN",
+         .utf8 = true,
          .shapes_output = true,
          .help = "a special token; may be repeated (default: <|endoftext|>,\n"
                  "<|im_start|> and <|im_end|>)"},
@@ -263,17 +264,20 @@ void train_defaults(struct train *t)
          .name = "bos",
          .dst = &t->role[0],
          .arg = "TOKEN",
+         .utf8 = true,
          .help = "the special token that begins a text, or none; goes to the\n"
                  "tokenizer_config.json beside the output"},
         {.kind = OPT_STR,
          .name = "eos",
          .dst = &t->role[1],
          .arg = "TOKEN",
+         .utf8 = true,
          .help = "likewise the one that ends it"},
         {.kind = OPT_STR,
          .name = "pad",
          .dst = &t->role[2],
          .arg = "TOKEN",
+         .utf8 = true,
          .help = "likewise the one that fills up"},
         DOCS_OPTIONS(&t->docs_opt),
         OPT_OUTPUT(&t->out_path),

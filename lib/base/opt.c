@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 static bool is_end(const struct opt *o)
 {
@@ -96,8 +97,16 @@ static int set_real(struct opt *o, const char *value, struct err *e)
     return num_real(value, open ? -HUGE_VAL : o->rmin, max, o->dst, e);
 }
 
+static int check_utf8(const char *value, struct err *e)
+{
+    size_t n = strlen(value), good = utf8_valid(value, n);
+    return good < n ? err_usage(e, "invalid UTF-8 at byte %zu", good) : 0;
+}
+
 int opt_set(struct opt *o, const char *value, struct err *e)
 {
+    if (o->utf8 && check_utf8(value, e) < 0)
+        return -1;
     switch (o->kind) {
     case OPT_FLAG:
         return set_flag(o, value, e);

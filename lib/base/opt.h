@@ -44,7 +44,8 @@ struct opt {
     double rmin, rmax; /* of OPT_REAL, likewise */
     const char *const *choices;
     bool shapes_output; /* goes into provenance and into what --resume stores */
-    int given;          /* how often it was given on the command line */
+    bool utf8; /* OPT_STR, OPT_LIST: it is text, not a file's name; invalid UTF-8 is refused */
+    int given; /* how often it was given on the command line */
 };
 
 /* Parses argv[1..): operands are moved to the front of argv[1..], a NULL behind them; their number

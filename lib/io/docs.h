@@ -49,6 +49,7 @@ struct docs_opt {
      .dst = &(o)->key,                                                                    \
      .arg = "K",                                                                          \
      .shapes_output = true,                                                               \
+     .utf8 = true,                                                                        \
      .help = "JSONL field that holds the text (default {})"},                             \
         {.kind = OPT_FLAG,                                                                \
          .name = "jsonl",                                                                 \

@@ -79,13 +79,16 @@ int tokenizer_specials(const struct tokenizer *t, const char *path, const char *
 
 enum encode_flags {
     ENCODE_LITERAL = 1, /* added tokens in the text are ordinary text, as tiktoken has it */
+    ENCODE_VALID = 2,   /* the caller knows that the text is valid UTF-8: it is not looked at again,
+                         * and what happens where it is not is undefined */
 };
 /* A half-open range of byte offsets. */
 struct text_span {
     size_t from, to;
 };
 struct encoder *encoder_new(const struct tokenizer *t, struct err *e);
-/* Appends the ids of text[0..n) (valid UTF-8; 64 readable bytes behind it) to out. In the given
+/* Appends the ids of text[0..n) (64 readable bytes behind it) to out. Text that is not valid UTF-8
+ * is an error that names the byte, and so is one whose spans cut a character. In the given
  * spans (ascending, disjoint) added tokens are ordinary text: what a user typed cannot forge the
  * marks of a chat template. */
 int encoder_run(struct encoder *x, const char *text, size_t n, int flags,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "text/normalize.h"
 #include "token/encode_pieces.h"
 #include "token/general.h"
@@ -176,10 +177,32 @@ static int between_raw(struct encoder *x, const struct part *p, size_t from, siz
     return cut_added(x, &x->t->added.normalized, &q, between_normalized, out, e);
 }
 
+static bool inside_char(const struct part *p, size_t at)
+{
+    return at < p->n && ((unsigned char)p->s[at] & 0xc0) == 0x80;
+}
+
+/* The state machines that split go by lead bytes, so ill-formed text would lead them astray. */
+static int check_text(const struct part *p, struct err *e)
+{
+    size_t good = utf8_valid(p->s, p->n), done = 0;
+    if (good < p->n)
+        return err_set(e, "invalid UTF-8 at byte %zu", good);
+    for (size_t i = 0; i < p->n_literal; i++) {
+        const size_t from = p->literal[i].from, to = p->literal[i].to;
+        if (from < done || to < from || to > p->n || inside_char(p, from) || inside_char(p, to))
+            return err_set(e, "the span of bytes %zu to %zu is none of whole characters", from, to);
+        done = to;
+    }
+    return 0;
+}
+
 int encoder_run(struct encoder *x, const char *text, size_t n, int flags,
                 const struct text_span *literal, size_t n_literal, struct ids *out, struct err *e)
 {
     struct part p = {text, n, literal, n_literal, flags};
+    if (!(flags & ENCODE_VALID) && check_text(&p, e) < 0)
+        return -1;
     if (x->t->general)
         return general_encode(x->general, text, n, flags, literal, n_literal, out, NULL, e);
     return cut_added(x, &x->t->added.raw, &p, between_raw, out, e);
@@ -189,6 +212,9 @@ int encoder_offsets(struct encoder *x, const char *text, size_t n, int flags,
                     const struct text_span *literal, size_t n_literal, struct ids *out,
                     struct offsets *off, struct err *e)
 {
+    const struct part p = {text, n, literal, n_literal, flags};
+    if (!(flags & ENCODE_VALID) && check_text(&p, e) < 0)
+        return -1;
     if (!x->general && ((!x->own && !(x->own = general_new(x->t, e))) ||
                         !(x->general = general_run_new(x->own, e))))
         return -1;

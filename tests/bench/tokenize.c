@@ -113,7 +113,8 @@ static void bench_encode(const struct tokenizer *t, const char *name, const stru
         double t0 = cpu_s();
         ids.n = 0;
         for (size_t i = 0; i < c->n; i++)
-            if (encoder_run(x, c->text.s + c->at[i], c->len[i], 0, NULL, 0, &ids, &e) < 0)
+            if (encoder_run(x, c->text.s + c->at[i], c->len[i], ENCODE_VALID, NULL, 0, &ids, &e) <
+                0)
                 die();
         report(warm ? "encode-warm" : "encode-cold", name, c, t0);
     }

@@ -117,8 +117,8 @@ bpe-train -q -s 300 --special '<a>' --special '<b "q">' --special '<a>' -o got c
 # shellcheck disable=SC2016
 is "$(tok got 'join ",", @token[0..2]')" '<a>,<b "q">,!' '--special: each once'
 fails 2 'exclude' '--special with --no-special' bpe-train --special x --no-special corpus.txt
-fails 2 "not a text" 'an empty special token' bpe-train --special '' corpus.txt
-fails 2 "not a text" 'one that is not UTF-8' bpe-train --special "$(printf '\377')" corpus.txt
+fails 2 "is empty" 'an empty special token' bpe-train --special '' corpus.txt
+fails 2 "--special: invalid UTF-8 at byte 0" 'one that is not UTF-8' bpe-train --special "$(printf '\377')" corpus.txt
 
 mkdir roles
 runs '--bos --eos --pad' bpe-train -q -s 300 --special '<s>' --bos '<s>' --eos '<e>' --pad none \

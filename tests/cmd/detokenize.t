@@ -86,6 +86,8 @@ fails 1 '^detokenize: in.jsonl' 'no shard' detokenize in.jsonl
 fails 1 '^detokenize: stdin' 'nothing' detokenize </dev/null
 fails 1 '^detokenize: absent.tok: ' 'a file that is not there' detokenize absent.tok
 fails 1 '^detokenize: absent.json: ' 'no tokenizer' detokenize -t absent.json in.tok
+fails 2 '--key: invalid UTF-8 at byte 1' 'a key that is not UTF-8' \
+    detokenize --jsonl --key "$(printf 'a\377')" in.tok
 fails 2 '--key' '--key without records' detokenize --key body in.tok
 fails 2 'nonesuch' 'an unknown option' detokenize --nonesuch in.tok
 if [ -w /dev/full ]; then

@@ -145,6 +145,18 @@ for seed in 1 2 3 4 5; do
     ok sh -c 'iconv -f UTF-8 -t UTF-8 noise >/dev/null' -- "noise of seed $seed is valid UTF-8"
 done
 
+# shellcheck disable=SC2059 # escapes
+for bad in 'a\377' '\377' 'ab\355\240\200' 'abc\342\202' '\300\200'; do
+    text=$(printf "$bad")
+    at=$(printf '%s' "$bad" | sed 's/\\.*//' | tr -d '\n' | wc -c | tr -d ' ')
+    fails 2 "--prompt: invalid UTF-8 at byte $at\$|^generate: -p: invalid UTF-8 at byte $at\$" \
+        "a prompt with $bad" generate -m run -n 3 -p "$text"
+    fails 2 "invalid UTF-8 at byte $at\$" "with --chat" generate -m run --chat -n 3 -p "$text"
+    fails 2 "--stop: invalid UTF-8 at byte $at\$" "to stop at" \
+        generate -m run -n 3 --stop ok --stop "$text" -p a
+    fails 2 "--key: invalid UTF-8 at byte $at\$" "a key" generate -m run -n 3 --key "$text" p.jsonl
+done
+
 # a full context
 long='one two three four five six seven eight nine ten one two three four five six seven eight'
 run generate -m run -n 100 $hot --ignore-eos -p "$long"

@@ -154,6 +154,10 @@ fails 1 '^tokenize: bare/tokenizer.json: ' 'a directory without one' tokenize -t
 fails 1 '^tokenize: in.jsonl: ' 'another JSON file' tokenize -t in.jsonl in.jsonl
 fails 1 'tokenizer.json' 'a file that is no JSON' tokenize -t "$BUILD/bin/tokenize" in.jsonl
 fails 2 '-t' 'no -t' tokenize in.jsonl
+for role in bos eos pad; do
+    fails 2 "--$role: invalid UTF-8 at byte 2" "a --$role that is not UTF-8" \
+        tokenize -t "$gpt2" --$role "$(printf 'ab\377')" in.jsonl
+done
 fails 2 "--bos: 'nonesuch'" 'a token that is not there' tokenize -t "$gpt2" --bos nonesuch in.jsonl
 fails 2 '-z' 'ids as text are not deflated' tokenize -t "$gpt2" --text-ids -z in.jsonl
 fails 2 'no-embed' 'and hold no tokenizer' tokenize -t "$gpt2" --text-ids --no-embed in.jsonl

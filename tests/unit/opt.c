@@ -186,6 +186,17 @@ static void test_show(void)
         ok(opt_set(p, texts[i][1], &e) == 0 && opt_show(p, &b) && strcmp(b.s, texts[i][1]) == 0,
            "%s is set to and shown as %s", p->name, texts[i][1]);
     }
+    static const char *const bad[][2] = {{"special", "a\377"}, {"output", "\355\240\200"}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct opt *p = opt_find(opts, bad[i][0]);
+        ok(opt_set(p, bad[i][1], &e) == 0, "--%s may be a name of any bytes", p->name);
+        p->utf8 = true;
+        ok(opt_set(p, bad[i][1], &e) < 0 && e.kind == ERR_USAGE &&
+               strstr(e.msg, i ? "invalid UTF-8 at byte 0" : "invalid UTF-8 at byte 1"),
+           "--%s is to be text", p->name);
+        ok(opt_set(p, "\303\251", &e) == 0, "and is");
+        p->utf8 = false;
+    }
     parse("");
     ok(!opt_show(opt_find(opts, "output"), &b), "no string, nothing to show");
     ok(!opt_show(opt_find(opts, "special"), &b), "a list is not one text");

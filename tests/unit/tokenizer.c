@@ -561,6 +561,40 @@ static void long_pieces(void)
     free(s);
 }
 
+/* Ill-formed text and spans are errors for every split and model, with offsets and without. */
+static void ill_formed(void)
+{
+    static const char *const texts[] = {"ab\377", "\377", "ab\355\240\200", "\342\202",
+                                        "ab\364\220\200\200"};
+    static const char *const names[] = {"o200k", "gpt2", "wordpiece", "unigram", "llama", "bloom"};
+    static const struct text_span bad[] = {{1, 2}, {2, 1}, {0, 9}};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        struct tokenizer *t = good(names[k]);
+        struct encoder *x = encoder_new(t, &e);
+        struct ids ids = {0};
+        struct offsets off = {0};
+        bool refused = true;
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            char padded[128] = {0}, want[64];
+            size_t n = strlen(texts[i]);
+            memcpy(padded, texts[i], n);
+            snprintf(want, sizeof want, "invalid UTF-8 at byte %d", i == 1 || i == 3 ? 0 : 2);
+            refused = refused && encoder_run(x, padded, n, 0, NULL, 0, &ids, &e) < 0 &&
+                      !strcmp(e.msg, want) &&
+                      encoder_offsets(x, padded, n, 0, NULL, 0, &ids, &off, &e) < 0 &&
+                      !strcmp(e.msg, want);
+        }
+        ok(refused && ids.n == 0, "%s: ill-formed text is refused", names[k]);
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+            ok(strstr(ids_of(x, "\303\251a", 0, &bad[i], 1), "none of whole characters") != NULL,
+               "%s: a span that is none", names[k]);
+        ids_release(&ids);
+        offsets_release(&off);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+}
+
 int main(void)
 {
     cases();
@@ -590,5 +624,6 @@ int main(void)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         reference_offsets(all[i]);
     long_texts();
+    ill_formed();
     return done_testing();
 }
