@@ -2,9 +2,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/signals.h"
 #include "base/sys.h"
 #include "bpe-train/train.h"
+#include "io/apart.h"
+
+static int check_files(const struct train *t, struct err *e)
+{
+    struct buf roles = BUF_INIT;
+    if (train_has_roles(t) && train_roles_path(t, &roles, e) < 0)
+        return -1;
+    const struct file_use use[] = {{FILE_IN, "--extend", t->extend_path},
+                                   {FILE_REPLACE, "-o", t->out_path ? t->out_path : "-"},
+                                   {FILE_OUT, "--rejected", t->docs_opt.rejected},
+                                   {FILE_OUT, "--bos, --eos or --pad", roles.len ? roles.s : NULL}};
+    int rc = files_apart(t->prog->operands, t->prog->n_operands, use, ARRAY_LEN(use), e);
+    buf_release(&roles);
+    return rc;
+}
 
 static int run(struct train *t, struct err *e)
 {
@@ -18,6 +34,8 @@ static int run(struct train *t, struct err *e)
     if (train_has_roles(t) && (!t->out_path || !strcmp(t->out_path, "-")))
         return err_usage(e, "--bos, --eos and --pad go to the tokenizer_config.json beside the "
                             "file of -o, and there is none");
+    if (check_files(t, e) < 0)
+        return -1;
     if (t->normalize && train_text_normalizer(t->normalize, &t->normalizer, e) < 0)
         return -1;
     if (t->kind->prepare(t, e) < 0)

@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 #include "clean/exact.h"
 #include "clean/form.h"
+#include "io/apart.h"
 #include "io/docflow.h"
 #include "io/in.h"
 #include "io/out.h"
@@ -340,9 +341,19 @@ static int commit(struct dedup *d, struct err *e)
     return 0;
 }
 
+static int check_files(const struct dedup *d, struct err *e)
+{
+    const struct file_use use[] = {{FILE_REPLACE, "-o", d->out_path ? d->out_path : "-"},
+                                   {FILE_OUT, "--clusters", d->clusters_path},
+                                   {FILE_OUT, "--rejected", d->docs_opt.rejected}};
+    return files_apart(d->prog->operands, d->prog->n_operands, use, ARRAY_LEN(use), e);
+}
+
 static int run(struct dedup *d, struct err *e)
 {
     off_t start = 0;
+    if (check_files(d, e) < 0)
+        return -1;
     if (d->keep == KEEP_LONGEST && prepare_two_passes(d, &start, e) < 0)
         return -1;
     exact_init(&d->seen, d->keep == KEEP_LONGEST ? 2 : d->clusters_path != NULL);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/opt.h"
 #include "base/prog.h"
 #include "base/progress.h"
 #include "base/signals.h"
+#include "io/apart.h"
 #include "io/out.h"
 #include "quern/shard.h"
 #include "quern/tokenizer.h"
@@ -129,6 +131,10 @@ static int run(struct detokenize *d, struct err *e)
 {
     if (opt_find(d->prog->opts, "key")->given && !d->jsonl)
         return err_usage(e, "--key names the field of --jsonl");
+    const struct file_use use[] = {{FILE_KEEP, "-t", d->tokenizer_path},
+                                   {FILE_REPLACE, "-o", d->out_path ? d->out_path : "-"}};
+    if (files_apart(d->prog->operands, d->prog->n_operands, use, ARRAY_LEN(use), e) < 0)
+        return -1;
     if (d->tokenizer_path) {
         d->given = tokenizer_open_for(TOKENIZER_FINGERPRINTS, d->tokenizer_path, e);
         if (!d->given || tokenizer_fingerprint(d->given, d->given_print, e) < 0)

@@ -2,11 +2,13 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/prog.h"
 #include "base/signals.h"
 #include "base/sys.h"
 #include "infer/prompts.h"
+#include "io/apart.h"
 
 static struct generate_options o = {
     .sampler = {.temperature = 0.8,
@@ -94,7 +96,10 @@ static int check(const struct prog *p, struct err *e)
     for (size_t i = 0; i < stops.n; i++)
         if (stops.v[i][0] == '\0')
             return err_usage(e, "--stop: an empty text");
-    return 0;
+    const struct file_use use[] = {{FILE_KEEP, "-m", model},
+                                   {FILE_OUT, "the text", "-"},
+                                   {FILE_OUT, "--rejected", docs.rejected}};
+    return files_apart(prompt ? NULL : p->operands, p->n_operands, use, ARRAY_LEN(use), e);
 }
 
 static int run(struct prog *p, struct err *e)

@@ -3,11 +3,13 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/prog.h"
 #include "base/signals.h"
 #include "base/sys.h"
 #include "eval/perplexity.h"
+#include "io/apart.h"
 #include "io/docs.h"
 #include "io/in.h"
 #include "io/out.h"
@@ -176,6 +178,16 @@ static int read_inputs(struct ppl *p, char **paths, int n, struct err *e)
     return 0;
 }
 
+static int check_files(const struct prog *prog, struct err *e)
+{
+    const struct file_use use[] = {{FILE_KEEP, "-m", model},
+                                   {FILE_OUT, "the result", "-"},
+                                   {FILE_OUT, "--per-document", per_document},
+                                   {FILE_OUT, "--rejected", docs.rejected}};
+
+    return files_apart(prog->operands, prog->n_operands, use, ARRAY_LEN(use), e);
+}
+
 static int run(struct prog *prog, struct err *e)
 {
     struct modeldir d = {0};
@@ -188,7 +200,7 @@ static int run(struct prog *prog, struct err *e)
 
     if (!model)
         return err_usage(e, "-m DIR is missing: the model");
-    if (cpu_isa(&isa, e) < 0 ||
+    if (check_files(prog, e) < 0 || cpu_isa(&isa, e) < 0 ||
         gemm_backend_check((enum gemm_backend)gemm, (enum gemm_dtype)dtype, e) < 0 ||
         modeldir_open(&d, model, 0, e) < 0)
         return -1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/opt.h"
@@ -11,6 +12,7 @@
 #include "base/progress.h"
 #include "base/signals.h"
 #include "base/sys.h"
+#include "io/apart.h"
 #include "io/docflow.h"
 #include "io/out.h"
 #include "quern/shard.h"
@@ -235,6 +237,17 @@ static int check_usage(const struct tokenize *t, struct err *e)
     return 0;
 }
 
+static int check_files(const struct tokenize *t, struct err *e)
+{
+    const struct file_use use[] = {
+        {t->convert ? FILE_IN : FILE_KEEP, "-t", t->tokenizer_path},
+        {FILE_REPLACE, "-o", t->out_path ? t->out_path : "-"},
+        {FILE_OUT, "--rejected", t->docs_opt.rejected},
+    };
+    return files_apart(t->convert ? NULL : t->prog->operands, t->prog->n_operands, use,
+                       ARRAY_LEN(use), e);
+}
+
 static int open_all(struct tokenize *t, struct err *e)
 {
     t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, e);
@@ -296,7 +309,7 @@ static int run(struct tokenize *t, struct err *e)
         .done = show_progress,
         .result_size = sizeof(struct result),
     };
-    if (check_usage(t, e) < 0)
+    if (check_usage(t, e) < 0 || check_files(t, e) < 0)
         return -1;
     if (t->convert)
         return convert(t, e);

@@ -65,14 +65,20 @@ int train_choose_specials(struct train *t, struct err *e)
     return 0;
 }
 
+int train_roles_path(const struct train *t, struct buf *path, struct err *e)
+{
+    const char *slash = strrchr(t->out_path, '/');
+    return buf_add(path, t->out_path, slash ? (size_t)(slash + 1 - t->out_path) : 0, e) < 0
+               ? -1
+               : buf_puts(path, "tokenizer_config.json", e);
+}
+
 int train_save_roles(struct train *t, struct err *e)
 {
     struct buf path = BUF_INIT;
-    const char *slash = strrchr(t->out_path, '/');
     json_t *o = NULL;
     int rc = -1;
-    if (buf_add(&path, t->out_path, slash ? (size_t)(slash + 1 - t->out_path) : 0, e) < 0 ||
-        buf_puts(&path, "tokenizer_config.json", e) < 0)
+    if (train_roles_path(t, &path, e) < 0)
         goto end;
     if (access(path.s, F_OK) == 0)
         o = jtree_load(path.s, e);

@@ -75,6 +75,7 @@ int train_choose_specials(struct train *t, struct err *e);
 /* Sets the tokens of --bos, --eos and --pad in the tokenizer_config.json beside the output; what
  * else is in the file stays. */
 bool train_has_roles(const struct train *t);
+int train_roles_path(const struct train *t, struct buf *path, struct err *e);
 int train_save_roles(struct train *t, struct err *e);
 
 /* count.c: reads all the texts. */

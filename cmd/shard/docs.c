@@ -134,6 +134,16 @@ static int mix_sources(struct prog *p, struct mix_source *src, int n, struct err
     return rc;
 }
 
+static int mix_apart(const struct mix_source *src, int n, struct err *e)
+{
+    char **path = mem_new((size_t)n, sizeof *path, e);
+    for (int i = 0; path && i < n; i++)
+        path[i] = (char *)(uintptr_t)src[i].path;
+    int rc = path ? sub_apart(path, n, NULL, e) : -1;
+    free(path);
+    return rc;
+}
+
 static int mix_body(struct prog *p, struct err *e)
 {
     int n = p->n_operands, rc = 0;
@@ -144,6 +154,8 @@ static int mix_body(struct prog *p, struct err *e)
         return -1;
     for (int i = 0; i < n && rc == 0; i++)
         rc = mix_parse(&src[i], p->operands[i], e);
+    if (rc == 0)
+        rc = mix_apart(src, n, e);
     if (rc == 0)
         rc = mix_sources(p, src, n, e);
     free(src);
@@ -213,9 +225,8 @@ static int split_body(struct prog *p, struct err *e)
         return err_usage(e, "where? --at 90%% or --at N");
     if (!own.rest)
         return err_usage(e, "where does the second part go? --rest FILE");
-    if (!strcmp(own.rest, given.output ? given.output : "-"))
-        return err_usage(e, "both parts would go to %s",
-                         strcmp(own.rest, "-") ? own.rest : "stdout");
+    if (sub_apart(p->operands, p->n_operands, own.rest, e) < 0)
+        return -1;
     if (split_parse(&at, own.at, e) < 0) {
         err_prefix(e, "--at: ");
         if (e->kind == ERR_FAIL)

@@ -79,6 +79,8 @@ static int import_body(struct prog *p, struct err *e)
     if (how.form == RAW_TEXT && (how.doc_len || how.sep >= 0))
         return err_usage(e, "--doc-len and --sep are for --u16 and --u32; with --ids a line is a "
                             "document");
+    if (sub_apart(p->operands, p->n_operands, NULL, e) < 0)
+        return -1;
     if (given.tokenizer && import_tokenizer(p, &h, &t, e) < 0)
         goto done;
     if (!h.vocab_size && how.form == RAW_U16)
@@ -133,6 +135,8 @@ static int export_body(struct prog *p, struct err *e)
         return -1;
     if (how.form == RAW_TEXT && (how.sep >= 0 || how.header))
         return err_usage(e, "--sep and --llmc are for --u16 and --u32");
+    if (sub_apart(p->operands, p->n_operands, NULL, e) < 0)
+        return -1;
     struct shard_set *in =
         shard_set_open(p->operands, p->n_operands, how.header ? SHARD_SET_COUNTED : 0, e);
     if (!in)

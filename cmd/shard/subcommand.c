@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/compiler.h"
+#include "io/apart.h"
 #include "shard/prov.h"
 
 struct sub_given given;
@@ -30,10 +32,20 @@ int sub_head(struct prog *p, const char *program, struct shard_head *h, struct b
     return 0;
 }
 
+int sub_apart(char *const *operands, int n, const char *rest, struct err *e)
+{
+    const struct file_use use[] = {{FILE_KEEP, "-t", given.tokenizer},
+                                   {FILE_REPLACE, "-o", given.output ? given.output : "-"},
+                                   {FILE_REPLACE, "--rest", rest}};
+    return files_apart(operands, n, use, ARRAY_LEN(use), e);
+}
+
 struct shard_out *sub_create(struct prog *p, const char *program, const char *path,
                              struct shard_set *in, struct err *e)
 {
     struct shard_head h = *shard_set_head(in);
+    if (sub_apart(p->operands, p->n_operands, NULL, e) < 0)
+        return NULL;
     if (sub_head(p, program, &h, shard_set_provenance(in), e) < 0)
         return NULL;
     return shard_create(path, &h, given.deflate ? SHARD_DEFLATE : 0, e);

@@ -34,6 +34,8 @@ void sub_progress(const struct prog *p, struct progress *pr, const struct shard_
  * --no-embed asks. */
 int sub_head(struct prog *p, const char *program, struct shard_head *h, struct buf *prov,
              struct err *e);
+/* rest: a second output, or NULL. sub_create has asked already. */
+int sub_apart(char *const *operands, int n, const char *rest, struct err *e);
 struct shard_out *sub_create(struct prog *p, const char *program, const char *path,
                              struct shard_set *in, struct err *e);
 /* Or, where rc is an error, abort. */

@@ -19,19 +19,43 @@ static const char header[] = "step\ttokens\tloss\tval_loss\tlr\tgrad_norm\ttok_p
 
 enum { LINE_MAX_BYTES = 1 << 16 };
 
+static bool is_header(const char *line, size_t len)
+{
+    return len <= sizeof header - 2 && memcmp(line, header, len) == 0;
+}
+
+int metrics_check(const char *path, struct err *e)
+{
+    struct stat st;
+    const char *line;
+    size_t len;
+
+    if (strcmp(path, "-") == 0 || stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return 0;
+    struct in *in = in_open(path, IN_RAW, e);
+    if (!in)
+        return -1;
+    int r = in_line(in, &line, &len, LINE_MAX_BYTES, NULL);
+    if (r < 0 || (r > 0 && !is_header(line, len)))
+        r = err_set(e, "%s: not a log of this program, so it is not replaced; --log another file",
+                    path);
+    in_close(in);
+    return r < 0 ? -1 : 0;
+}
+
 /* Rewrites the log with the rows up to a step; what was cut short by a kill goes too. */
 static int keep_rows(const char *path, uint64_t last, struct err *e)
 {
     struct buf kept = BUF_INIT;
     const char *line;
-    size_t len, n_head = sizeof header - 2; /* without its newline */
+    size_t len;
     int r, rc = -1;
     struct in *in = in_open(path, IN_RAW, e);
 
     if (!in || buf_puts(&kept, header, e) < 0 ||
         (r = in_line(in, &line, &len, LINE_MAX_BYTES, e)) < 0)
         goto out;
-    if (r > 0 && (len > n_head || memcmp(line, header, len) != 0)) {
+    if (r > 0 && !is_header(line, len)) {
         err_set(e, "%s: not a log of this program, so it is not gone on with", path);
         goto out;
     }
@@ -82,7 +106,7 @@ int metrics_open(struct metrics *m, const char *path, uint64_t resume_step, stru
     bool go_on = !is_stdout && resume_step > 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 
     *m = (struct metrics){.fd = -1, .name = is_stdout ? "stdout" : path};
-    if (go_on && keep_rows(path, resume_step, e) < 0)
+    if (go_on ? keep_rows(path, resume_step, e) < 0 : metrics_check(path, e) < 0)
         return -1;
     m->fd = is_stdout ? dup(STDOUT_FILENO) : open_log(path, go_on ? O_APPEND : O_TRUNC);
     if (m->fd < 0)

@@ -2,6 +2,7 @@
 #include "train/session.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/signals.h"
 #include "base/sys.h"
 #include "infer/modeldir.h"
+#include "io/apart.h"
 #include "io/jtree.h"
 
 /* The directory's absolute path and the name behind it. */
@@ -46,8 +48,51 @@ int session_path(struct session *s, const char *option, struct err *e)
         BUG("more than %d options that name files", s->n_paths);
     if (!(s->paths[s->n_paths] = absolute(v, e)))
         return -1;
+    snprintf(s->path_option[s->n_paths], sizeof s->path_option[0], "--%s", option);
     *value = s->paths[s->n_paths++];
     return 0;
+}
+
+/* The log and the rejects against what is read, before the directory is made. */
+static int check_inputs(const struct session *s, struct err *e)
+{
+    struct file_use use[ARRAY_LEN(s->paths) + 2];
+    const struct prog *p = s->prog;
+    size_t n = 0;
+
+    for (int i = 0; i < s->n_paths; i++)
+        if (s->paths[i] != s->o->log)
+            use[n++] = (struct file_use){FILE_KEEP, s->path_option[i], s->paths[i]};
+    use[n++] = (struct file_use){FILE_OUT, "--log", s->o->log};
+    use[n++] = (struct file_use){FILE_OUT, "--rejected", s->rejected};
+    /* a run that goes on reads its input again only where it must, and not from stdin */
+    bool reads = p->n_operands > 0 || !s->o->resume;
+    if (files_apart(reads ? p->operands : NULL, p->n_operands, use, n, e) < 0)
+        return -1;
+    return s->o->log ? metrics_check(s->o->log, e) : 0;
+}
+
+/* And against what the run writes, once there is a directory. */
+static int check_outputs(const struct session *s, struct err *e)
+{
+    static const char *const own[] = {
+        "run.json",          "tokenizer.json",        "config.json", "generation_config.json",
+        "model.safetensors", "tokenizer_config.json", "lock",        "log.tsv"};
+    struct file_use use[ARRAY_LEN(own) + 2] = {{FILE_OUT, "--log", s->o->log},
+                                               {FILE_OUT, "--rejected", s->rejected}};
+    char *path[ARRAY_LEN(own)] = {0};
+    size_t n = ARRAY_LEN(own) - (s->o->log != NULL); /* --log RUN/log.tsv is as good as none */
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = (path[i] = run_path(&s->run, own[i], e)) ? 0 : -1;
+        use[i + 2] = (struct file_use){FILE_OUT, "-o", path[i]};
+    }
+    if (rc == 0)
+        rc = files_apart(NULL, 0, use, n + 2, e);
+    for (size_t i = 0; i < n; i++)
+        free(path[i]);
+    return rc;
 }
 
 int session_open(struct session *s, struct err *e)
@@ -58,9 +103,9 @@ int session_open(struct session *s, struct err *e)
         return err_usage(e, "-o RUN is missing: the directory to train in");
     if (s->o->n_threads == 0)
         s->o->n_threads = sys_n_cpu();
-    if (session_path(s, "log", e) < 0)
+    if (session_path(s, "log", e) < 0 || check_inputs(s, e) < 0)
         return -1;
-    if (run_open(&s->run, s->o->out, s->o->resume, e) < 0)
+    if (run_open(&s->run, s->o->out, s->o->resume, e) < 0 || check_outputs(s, e) < 0)
         return -1;
     if (!s->o->resume)
         return 0;

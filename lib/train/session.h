@@ -5,7 +5,8 @@
  *
  *     struct session s = {.o = &options, .table = opts, .prog = &p};
  *     session_path(&s, "init", e) ...          options that name files, made absolute
- *     session_open(&s, e)                      locks the directory; with --resume restores options
+ *     session_open(&s, e)                      locks the directory; with --resume restores options;
+ *                                              before, looks that no file is lost to another's name
  *     fresh:   fill s.config, s.ids, session_tokenizer(); session_settle(); session_store()
  *     resumed: session_restore(); session_settle()
  *     session_model(&s, init, e)               makes or opens the model
@@ -25,6 +26,7 @@ struct session {
     struct train_options *o;
     struct opt *table;
     struct prog *prog;
+    const char *rejected; /* what the command writes besides, or NULL */
 
     struct run run;
     bool finished; /* session_open: the run has nothing left to do */
@@ -37,7 +39,8 @@ struct session {
     const char *chat_template;
     struct trainer t;
     double begun_s;
-    char *paths[8]; /* of session_path() */
+    char *paths[8];          /* of session_path() */
+    char path_option[8][16]; /* "--val" */
     int n_paths;
 };
 /* Makes the value of an option that names a file absolute, as run.json keeps it: a relative one

@@ -364,6 +364,7 @@ static int load_and_train(const struct sft *f, struct session *s, char **operand
 
 int sft_run(const struct sft *f, char **operands, int n_operands, struct session *s, struct err *e)
 {
+    s->rejected = f->docs.rejected;
     int rc =
         session_path(s, "model", e) < 0 || session_path(s, "val", e) < 0 ? -1 : session_open(s, e);
 

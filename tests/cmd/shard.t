@@ -164,7 +164,7 @@ fails 1 'x.tok: no tokenizer is embedded.*-t, or split by --unit token' \
     'bytes need a tokenizer' shard split --at 90% --unit byte -o p.tok --rest q.tok x.tok
 fails 2 'where' 'split needs --at' shard split -o p.tok --rest q.tok x.tok
 fails 2 '--rest FILE' 'and --rest' shard split --at 5 -o p.tok x.tok
-fails 2 'both parts would go to stdout' 'two places' shard split --at 5 --rest - x.tok
+fails 2 '--rest and -o would both write stdout' 'two places' shard split --at 5 --rest - x.tok
 fails 2 '--at: ' 'not every --at makes sense' shard split --at 101% -o p.tok --rest q.tok x.tok
 fails 2 '--at: ' 'nor this' shard split --at -1 -o p.tok --rest q.tok x.tok
 
