@@ -67,7 +67,7 @@ static struct opt opts[] = {
      .dst = &p.stream,
      .shapes_output = true,
      .help = "train while reading, without a spool; needs --steps or --tokens"},
-    TRAIN_OPTIONS(&o),
+    TRAIN_OPTIONS(&o, "4096", "1", "6e-4"),
     OPT_END,
 };
 

@@ -38,7 +38,7 @@ static struct opt opts[] = {
      .dst = &f.docs.rejected,
      .arg = "FILE",
      .help = "write the records that were skipped to FILE"},
-    TRAIN_OPTIONS(&o),
+    TRAIN_OPTIONS(&o, "1024", "3", "1e-4"),
     OPT_END,
 };
 

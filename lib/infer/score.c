@@ -1,6 +1,7 @@
 /* Log-probabilities of token sequences. */
 #include "infer/score.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -49,6 +50,9 @@ int scorer_flush(struct scorer *s, struct err *e)
         for (int k = p->from; k < p->from + p->n; k++)
             if (s->b.target[k] != UINT32_MAX)
                 *p->nats -= (double)s->logp[k];
+        if (!isfinite(*p->nats))
+            return err_set(e, "the model's logits are not finite: its weights are damaged, or it "
+                              "diverged while it was trained");
     }
     batchbuf_clear(&s->b);
     s->n_parts = 0;

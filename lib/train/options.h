@@ -33,7 +33,7 @@ struct train_options {
     bool keep_best;
     const char *log; /* NULL: RUN/log.tsv */
     int64_t skip_nonfinite;
-    double max_time_s; /* 0: none */
+    double max_time_s; /* -1: none */
     int64_t seed;
     int64_t n_threads;
     bool quiet, progress, profile;
@@ -44,15 +44,17 @@ struct train_options {
     {                                                                                          \
         .n_accum = 1, .lr = -1, .min_lr = -1, .warmup = -1, .weight_decay = 0.1, .beta1 = 0.9, \
         .beta2 = 0.95, .eps = 1e-8, .clip = 1.0, .dropout = -1, .keep_last = 1, .seed = 1,     \
+        .max_time_s = -1,                                                                      \
     }
 
 /* clang-format off */
-#define TRAIN_OPTIONS(o) \
+/* The defaults that each command fills in before train_options_settle(), for the help text. */
+#define TRAIN_OPTIONS(o, batch_tokens, n_epochs, lr_768) \
     {.kind = OPT_TITLE, .help = "Length and batches"}, \
     {.kind = OPT_INT, .name = "context", .dst = &(o)->n_ctx, .arg = "N", .min = 1, .max = 1 << 24, \
      .shapes_output = true, .help = "tokens in a sequence (default: the model's)"}, \
     {.kind = OPT_INT, .name = "batch", .dst = &(o)->n_batch, .arg = "N", .min = 1, .max = 1 << 20, \
-     .shapes_output = true, .help = "sequences in a pass (default: 4096 tokens' worth)"}, \
+     .shapes_output = true, .help = "sequences in a pass (default: " batch_tokens " tokens' worth)"}, \
     {.kind = OPT_INT, .name = "accum", .dst = &(o)->n_accum, .arg = "N", .min = 1, .max = 1 << 20, \
      .shapes_output = true, .help = "passes whose gradients make one step (default {})"}, \
     {.kind = OPT_INT, .name = "batch-ramp", .dst = &(o)->batch_ramp, .arg = "N", .min = 0, \
@@ -63,10 +65,10 @@ struct train_options {
     {.kind = OPT_INT, .name = "tokens", .dst = &(o)->n_tokens, .arg = "N", .min = 1, \
      .max = INT64_MAX, .shapes_output = true, .help = "train on N tokens (10M, 1e9)"}, \
     {.kind = OPT_REAL, .name = "epochs", .dst = &(o)->epochs, .arg = "X", .rmin = 1e-6, .rmax = 1e6, \
-     .shapes_output = true, .help = "train X times over the data (default 1)"}, \
+     .shapes_output = true, .help = "train X times over the data (default " n_epochs ")"}, \
     {.kind = OPT_TITLE, .help = "Optimisation"}, \
     {.kind = OPT_REAL, .name = "lr", .dst = &(o)->lr, .arg = "X", .rmin = 0, .rmax = 1e3, \
-     .shapes_output = true, .help = "peak learning rate (default: 6e-4 at width 768, by 1/sqrt(width))"}, \
+     .shapes_output = true, .help = "peak learning rate (default: " lr_768 " at width 768, by 1/sqrt(width))"}, \
     {.kind = OPT_REAL, .name = "min-lr", .dst = &(o)->min_lr, .arg = "X", .rmin = 0, .rmax = 1e3, \
      .shapes_output = true, .help = "learning rate of the last step (default: a tenth)"}, \
     {.kind = OPT_INT, .name = "warmup", .dst = &(o)->warmup, .arg = "N", .min = 0, \
@@ -80,7 +82,7 @@ struct train_options {
      .shapes_output = true, .help = "AdamW's first moment (default {})"}, \
     {.kind = OPT_REAL, .name = "beta2", .dst = &(o)->beta2, .arg = "X", .rmin = 0, .rmax = 0.999999, \
      .shapes_output = true, .help = "AdamW's second moment (default {})"}, \
-    {.kind = OPT_REAL, .name = "eps", .dst = &(o)->eps, .arg = "X", .rmin = 0, .rmax = 1, \
+    {.kind = OPT_REAL, .name = "eps", .dst = &(o)->eps, .arg = "X", .rmin = 1e-30, .rmax = 1, \
      .shapes_output = true, .help = "AdamW's epsilon (default {})"}, \
     {.kind = OPT_REAL, .name = "clip", .dst = &(o)->clip, .arg = "X", .rmin = 0, .rmax = 1e9, \
      .shapes_output = true, .help = "largest norm of the gradient; 0: no limit (default {})"}, \

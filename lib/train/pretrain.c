@@ -182,6 +182,8 @@ static int check_options(const struct pretrain *p, const struct session *s, stru
         return 0;
     if (!p->config && !p->init)
         return err_usage(e, "-c CONFIG or --init DIR is missing: the model to train");
+    if (p->stream && opt_find(s->table, "order")->given && p->order == 0)
+        return err_usage(e, "--order shuffle needs the spool that --stream does without");
     if (!p->val && s->o->keep_best)
         return err_usage(e, "--keep-best needs --val");
     if (!p->val && s->o->eval_every)

@@ -222,7 +222,7 @@ int trainer_begin(struct trainer *t, struct err *e)
 
 static bool time_is_up(const struct trainer *t)
 {
-    return t->o->max_time_s > 0 && sys_time() - t->begun_s >= t->o->max_time_s;
+    return t->o->max_time_s >= 0 && sys_time() - t->begun_s >= t->o->max_time_s;
 }
 
 /* ---- steps ---- */

@@ -50,6 +50,10 @@ fails 1 "no tokenizer.json" "text without a tokenizer" sh -c 'echo hi | perplexi
 shard import -q --u32 --doc-len 80 --vocab-size 400 -o wide.tok "$tiny/input.u32"
 fails 1 'vocabulary' "a shard of a larger vocabulary" perplexity -m "$tiny" wide.tok
 head -c 300 x.tok >cut.tok
+cp -r "$tiny" broken
+perl -0777 -i -pe 'my $n = int(length($_) / 8); substr($_, -4 * $n) = pack("V", 0x7fc00000) x $n' \
+    broken/model.safetensors
+fails 1 'logits are not finite' 'a model with weights that are no numbers' perplexity -m broken x.tok
 fails 1 'cut.tok' "a truncated shard" perplexity -m "$tiny" cut.tok
 fails 1 'stdin' "also from a pipe" sh -c 'perplexity -m "$0" <cut.tok' "$tiny"
 

@@ -178,6 +178,8 @@ $base --steps 30 --max-time 0.0001s -o timed x.tok 2>err.txt
 is $? 0 '--max-time ends well'
 pretrain --resume -q -o timed
 is "$(awk 'END {print NR - 1}' timed/log.tsv)" 30 'and --resume goes on'
+run pretrain -c tiny.json --context 16 --batch 4 -j 1 --steps 4 --max-time 0 -o prepared x.tok
+like "$err" 'stopped after step 0 of 4; --resume goes on' '--max-time 0: no step'
 run pretrain -c tiny.json --context 16 --batch 4 -j 1 --steps 4 --progress -o progress x.tok
 like "$err" 'step: 4 of 4 step.*loss [0-9.]+ .*% of peak' '--progress'
 run pretrain -c tiny.json --context 16 --batch 4 -j 1 --steps 4 -v -o talk x.tok
@@ -277,6 +279,9 @@ fails 1 'is truncated|truncated' 'half a header' sh -c "head -c 20 x.tok | $base
 fails 1 'stdin: .*(empty|no bytes|not a token shard)' 'nothing on stdin' $base -o r </dev/null
 fails 2 '[-]-steps, --tokens and --epochs exclude each other' 'two lengths' $base --steps 2 --epochs 1 -o r x.tok
 fails 2 '[-]-stream needs --steps or --tokens' 'a stream without a length' $base --stream -o r x.tok
+fails 2 '[-]-order shuffle needs the spool' 'a stream in another order' \
+    $base --stream --steps 2 --order shuffle -o r x.tok
+fails 2 '[-]-eps: .* out of range' 'a division of zero by zero' $base --steps 2 --eps 0 -o r x.tok
 fails 2 '[-]-min-lr 1 is above --lr 0.1' 'the lowest rate above the highest' \
     $base --steps 2 --lr .1 --min-lr 1 -o r x.tok
 fails 2 '[-]-min-lr means nothing with --lr-schedule constant' 'a rate that is not used' \
