@@ -25,7 +25,8 @@ struct scorer_options {
 };
 struct scorer;
 struct scorer *scorer_new(struct model *m, const struct scorer_options *o, struct err *e);
-/* A token to which the model gives no finite logit is an error. ids are copied; nats must stay until the next flush. Sums are taken in order of tokens. */
+/* A token to which the model gives no finite logit is an error. ids are copied; nats must stay
+ * until the next flush. Sums are taken in order of tokens. */
 int scorer_put(struct scorer *s, const uint32_t *ids, size_t n_ids, double *nats, struct err *e);
 int scorer_flush(struct scorer *s, struct err *e);
 void scorer_free(struct scorer *s);
