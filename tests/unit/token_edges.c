@@ -283,17 +283,15 @@ static void half_made(void)
 /* Every id by itself and all of them at once. */
 static void decode_all(const struct tokenizer *t, struct buf *out)
 {
-    struct ids ids = {0};
+    struct ids ids = {.v = malloc((tokenizer_vocab_size(t) + 1) * sizeof *ids.v)};
     struct decoder d;
     for (uint32_t id = 0; id < tokenizer_vocab_size(t); id++) {
         size_t n;
         const char *s = tokenizer_bytes(t, id, &n);
         buf_printf(out, &e, "%u %zu %d ", (unsigned)id, n, tokenizer_is_special(t, id));
         buf_add(out, s ? s : "", n, &e);
-        if (s) {
-            ids.v = realloc(ids.v, (ids.n + 1) * sizeof *ids.v);
+        if (s)
             ids.v[ids.n++] = id;
-        }
     }
     for (int flags = 0; flags < 4; flags++) {
         decoder_init(&d, t, (flags & 1 ? DECODE_BYTES : 0) | (flags & 2 ? DECODE_SKIP_SPECIAL : 0));
