@@ -352,6 +352,9 @@ static int check_files(const struct dedup *d, struct err *e)
 static int run(struct dedup *d, struct err *e)
 {
     off_t start = 0;
+    /* with --text it names the field of the output */
+    if (d->docs_opt.lines && docs_check_key(d->prog->opts, &d->docs_opt, e) < 0)
+        return -1;
     if (check_files(d, e) < 0)
         return -1;
     if (d->keep == KEEP_LONGEST && prepare_two_passes(d, &start, e) < 0)

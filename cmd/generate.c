@@ -89,6 +89,11 @@ static int check(const struct prog *p, struct err *e)
         return err_usage(e, "-m DIR is missing: the model");
     if (prompt && p->n_operands)
         return err_usage(e, "-p and FILE exclude each other");
+    const char *given = prompt ? docs_given(opts) : NULL;
+    if (given)
+        return err_usage(e, "--%s is for prompts in files, and -p gives the prompt", given);
+    if (docs_check_key(opts, &docs, e) < 0)
+        return -1;
     if (chat && o.ids_only)
         return err_usage(e, "--chat and --ids exclude each other");
     if (o.ids_only && stops.n)

@@ -148,6 +148,20 @@ static bool is_text_file(const char *path)
     return text;
 }
 
+/* Options of documents without a document are a mistake. Whether there is one is known before a
+ * shard is read unless one of those behind it (the rest) is no regular file; at the latest when
+ * all are read. */
+static int check_shards(char **rest, int n, bool read, struct err *e)
+{
+    const char *given = docs_given(opts);
+    struct stat st;
+
+    for (int i = 0; given && !read && i < n; i++)
+        if (stat(rest[i], &st) != 0 || !S_ISREG(st.st_mode) || is_text_file(rest[i]))
+            return 0;
+    return given ? err_usage(e, "--%s is for texts, and shards hold token ids", given) : 0;
+}
+
 static int read_inputs(struct ppl *p, char **paths, int n, struct err *e)
 {
     static char dash[] = "-";
@@ -172,10 +186,14 @@ static int read_inputs(struct ppl *p, char **paths, int n, struct err *e)
             in_close(in);
             return err_usage(e, "--rejected: the texts must stand together, not between shards");
         }
+        if (shard && n_texts == 0 && check_shards(paths + end, n - end, false, e) < 0) {
+            in_close(in);
+            return -1;
+        }
         if ((shard ? read_shard(p, in, e) : read_texts(p, in, paths + i, end - i, e)) < 0)
             return -1;
     }
-    return 0;
+    return n_texts == 0 ? check_shards(NULL, 0, true, e) : 0;
 }
 
 static int check_files(const struct prog *prog, struct err *e)
@@ -200,7 +218,7 @@ static int run(struct prog *prog, struct err *e)
 
     if (!model)
         return err_usage(e, "-m DIR is missing: the model");
-    if (check_files(prog, e) < 0 || cpu_isa(&isa, e) < 0 ||
+    if (docs_check_key(opts, &docs, e) < 0 || check_files(prog, e) < 0 || cpu_isa(&isa, e) < 0 ||
         gemm_backend_check((enum gemm_backend)gemm, (enum gemm_dtype)dtype, e) < 0 ||
         modeldir_open(&d, model, 0, e) < 0)
         return -1;

@@ -234,7 +234,10 @@ static int check_usage(const struct tokenize *t, struct err *e)
     if ((t->text_ids || t->convert) && (t->bos || t->eos || t->pad))
         return err_usage(e, "%s writes no shard, so --bos, --eos and --pad have no meaning",
                          t->convert ? "--convert" : "--text-ids");
-    return 0;
+    const char *given = t->convert ? docs_given(t->prog->opts) : NULL;
+    if (given)
+        return err_usage(e, "--convert reads no documents, so --%s has no meaning", given);
+    return docs_check_key(t->prog->opts, &t->docs_opt, e);
 }
 
 static int check_files(const struct tokenize *t, struct err *e)

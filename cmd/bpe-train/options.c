@@ -336,5 +336,5 @@ int train_check(struct train *t, struct err *e)
                              of_new[i]);
     if (t->regex && opt_find(opts, "split")->given)
         return err_usage(e, "--split and --split-regex exclude each other");
-    return 0;
+    return docs_check_key(opts, &t->docs_opt, e);
 }

@@ -76,6 +76,9 @@ static int import_body(struct prog *p, struct err *e)
         return -1;
     if (how.doc_len && how.sep >= 0)
         return err_usage(e, "--doc-len and --sep exclude each other");
+    if (how.form == RAW_U16 && how.sep > UINT16_MAX)
+        return err_usage(e, "--sep %" PRId64 ": does not fit 16 bits, so --u16 never holds it",
+                         how.sep);
     if (how.form == RAW_TEXT && (how.doc_len || how.sep >= 0))
         return err_usage(e, "--doc-len and --sep are for --u16 and --u32; with --ids a line is a "
                             "document");

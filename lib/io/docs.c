@@ -82,6 +82,23 @@ static double total_of(char *const *operands, int n)
     return total;
 }
 
+const char *docs_given(struct opt *opts)
+{
+    static const char *const names[] = {"key", "jsonl", "text", "lines", "on-error", "rejected"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (opt_find(opts, names[i])->given)
+            return names[i];
+    return NULL;
+}
+
+int docs_check_key(struct opt *opts, const struct docs_opt *o, struct err *e)
+{
+    if (opt_find(opts, "key")->given && (o->text || o->lines))
+        return err_usage(e, "--key names a field of records, and --%s reads plain text",
+                         o->text ? "text" : "lines");
+    return 0;
+}
+
 struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e)
 {
     int n_stdin = 0;

@@ -75,6 +75,12 @@ struct docs_opt {
         .help = "write the records that were skipped to FILE"                             \
     }
 
+/* The first of these that the command line gives, or NULL: for commands that read no documents at
+ * times, where such an option is a mistake. */
+const char *docs_given(struct opt *opts);
+/* --key where --text or --lines leaves no record to find it in is a mistake. */
+int docs_check_key(struct opt *opts, const struct docs_opt *o, struct err *e);
+
 struct doc {
     const char *text; /* valid UTF-8, not NUL-terminated, 64 readable bytes behind */
     size_t len;

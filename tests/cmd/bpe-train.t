@@ -117,6 +117,7 @@ bpe-train -q -s 300 --special '<a>' --special '<b "q">' --special '<a>' -o got c
 # shellcheck disable=SC2016
 is "$(tok got 'join ",", @token[0..2]')" '<a>,<b "q">,!' '--special: each once'
 fails 2 'exclude' '--special with --no-special' bpe-train --special x --no-special corpus.txt
+fails 2 '--key names a field' '--lines --key' bpe-train --lines --key body corpus.txt
 fails 2 "is empty" 'an empty special token' bpe-train --special '' corpus.txt
 fails 2 "--special: invalid UTF-8 at byte 0" 'one that is not UTF-8' bpe-train --special "$(printf '\377')" corpus.txt
 

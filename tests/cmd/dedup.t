@@ -125,6 +125,7 @@ run dedup -q --clusters cl a.txt b.txt c.txt
 is "$out" '{"text": "one \"text\"\n"}
 {"text": "other\n"}' 'whole files become records'
 is "$(cat cl)" '{"file": "b.txt", "line": 0, "kept_file": "a.txt", "kept_line": 0}' 'and are named'
+fails 2 '--key names a field' '--lines --key' dedup -q --lines --key body a.txt
 run dedup -q --text --key body <a.txt
 is "$out" '{"body": "one \"text\"\n"}' '--text --key'
 

@@ -157,6 +157,12 @@ for bad in 'a\377' '\377' 'ab\355\240\200' 'abc\342\202' '\300\200'; do
     fails 2 "--key: invalid UTF-8 at byte $at\$" "a key" generate -m run -n 3 --key "$text" p.jsonl
 done
 
+for option in '--key a' --lines --text --jsonl '--on-error skip' '--rejected r'; do
+    fails 2 "${option%% *} is for prompts in files" "-p and $option" generate -m run -n 1 -p a $option
+    fails 2 "${option%% *} is for prompts in files" "--ids -p and $option" draw -p 1 $option
+done
+fails 2 '--key names a field' "--key of plain text" generate -m run -n 1 --key a --text prompt.txt
+
 # a full context
 long='one two three four five six seven eight nine ten one two three four five six seven eight'
 run generate -m run -n 100 $hot --ignore-eos -p "$long"

@@ -73,6 +73,16 @@ END
 bpe-train -q -s 270 -o tok.json corpus.jsonl
 tokenize -q -t tok.json -o c.tok corpus.jsonl
 pretrain -q -c config.json --batch 2 --steps 4 --lr 1e-2 -o run c.tok
+for option in --text --lines --jsonl '--key a' '--on-error skip' '--rejected rej'; do
+    # shellcheck disable=SC2086 # options
+    fails 2 "${option%% *} is for texts" "$option with shards alone" perplexity -m run $option c.tok c.tok
+done
+fails 2 "lines is for texts" "also from a pipe" sh -c 'cat c.tok | perplexity -m run --lines'
+fails 2 "lines is for texts" "or two" sh -c 'cat c.tok | perplexity -m run --lines c.tok -'
+ok test ! -e rej -- "no rejects"
+runs "but not with a text behind them" perplexity -m run --lines c.tok corpus.jsonl
+runs "that comes from a pipe" sh -c 'perplexity -m run --lines c.tok - <corpus.jsonl'
+fails 2 "key names a field" "the key of lines" perplexity -m run --lines --key a corpus.jsonl
 runs "documents" perplexity -m run --json --per-document rows corpus.jsonl
 cp .run/out text.json
 n_tok=$(tokenize -q -t tok.json --text-ids corpus.jsonl | wc -w | tr -d ' ')

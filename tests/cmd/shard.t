@@ -246,6 +246,7 @@ fails 1 'column 10: no id is that large' 'a number that is no id' sh -c \
     'echo 4294967295 | shard import --ids'
 fails 2 'exactly one of' 'a form is needed' shard import x
 fails 2 'exactly one of' 'one alone' shard export --u16 --ids x.tok
+fails 2 'sep 65536: does not fit 16 bits' 'a separator that never comes' shard import --u16 --sep 65536 x
 fails 2 'exclude each other' 'one way to cut' shard import --u16 --sep 1 --doc-len 2 x
 fails 2 'EOS|eos' 'ids of the header are ids' shard import --u16 --eos 4294967295 x
 fails 1 'EOS id 10 is not below the vocabulary size 10' 'below the vocabulary' \

@@ -154,6 +154,10 @@ fails 1 '^tokenize: bare/tokenizer.json: ' 'a directory without one' tokenize -t
 fails 1 '^tokenize: in.jsonl: ' 'another JSON file' tokenize -t in.jsonl in.jsonl
 fails 1 'tokenizer.json' 'a file that is no JSON' tokenize -t "$BUILD/bin/tokenize" in.jsonl
 fails 2 '-t' 'no -t' tokenize in.jsonl
+for form in --text --lines; do
+    fails 2 "--key names a field .*$form" "--key and $form" tokenize -t "$gpt2" --key k $form in.jsonl
+done
+fails 2 '--on-error' 'no records to convert' tokenize -t "$gpt2" --convert --on-error skip
 for role in bos eos pad; do
     fails 2 "--$role: invalid UTF-8 at byte 2" "a --$role that is not UTF-8" \
         tokenize -t "$gpt2" --$role "$(printf 'ab\377')" in.jsonl
