@@ -13,10 +13,11 @@ static struct {
     int64_t doc_len, sep, vocab_size, bos, eos, pad;
 } own = {.sep = -1, .bos = -1, .eos = -1, .pad = -1};
 
-static int take_form(enum raw_form *form, struct err *e)
+/* forms: the options of the subcommand */
+static int take_form(enum raw_form *form, const char *forms, struct err *e)
 {
     if (own.u16 + own.u32 + own.ids + own.tokenizer_json != 1)
-        return err_usage(e, "exactly one of --u16, --u32 and --ids is needed");
+        return err_usage(e, "exactly one of %s is needed", forms);
     *form = own.u16 ? RAW_U16 : own.u32 ? RAW_U32 : RAW_TEXT;
     return 0;
 }
@@ -72,7 +73,7 @@ static int import_body(struct prog *p, struct err *e)
     struct tokenizer *t = NULL;
     struct shard_out *out = NULL;
     int rc = -1;
-    if (take_form(&how.form, e) < 0)
+    if (take_form(&how.form, "--u16, --u32 and --ids", e) < 0)
         return -1;
     if (how.doc_len && how.sep >= 0)
         return err_usage(e, "--doc-len and --sep exclude each other");
@@ -106,8 +107,10 @@ done:
 static int export_tokenizer(struct shard_set *in, struct prog *p, struct err *e)
 {
     size_t n;
-    char *json =
-        shard_tokenizer(shard_set_head(in), p->n_operands ? p->operands[0] : "stdin", &n, e);
+    const char *name = p->n_operands ? p->operands[0] : "stdin";
+    if (shard_set_head(in)->tokenizer_len == 0)
+        return err_set(e, "%s: no tokenizer is embedded, so there is none to export", name);
+    char *json = shard_tokenizer(shard_set_head(in), name, &n, e);
     int rc = json ? out_file(given.output, json, n, e) : -1;
     free(json);
     return rc;
@@ -134,7 +137,7 @@ static int export_set(struct prog *p, struct shard_set *in, const struct raw_exp
 static int export_body(struct prog *p, struct err *e)
 {
     struct raw_export how = {.sep = own.sep, .header = own.llmc};
-    if (take_form(&how.form, e) < 0)
+    if (take_form(&how.form, "--u16, --u32, --ids and --tokenizer", e) < 0)
         return -1;
     if (how.form == RAW_TEXT && (how.sep >= 0 || how.header))
         return err_usage(e, "--sep and --llmc are for --u16 and --u32");

@@ -124,8 +124,12 @@ static int encode_chat(struct work *w, const char *text, size_t n, struct err *e
 static int encode(struct work *w, const char *text, size_t n, struct err *e)
 {
     w->ids.n = 0;
+    if (w->p->ids && parse_ids(w, text, n, e) < 0)
+        return -1;
+    if (w->p->ids && w->ids.n == 0)
+        return err_set(e, "an empty prompt: nothing is put before ids, so at least one is needed");
     if (w->p->ids)
-        return parse_ids(w, text, n, e);
+        return 0;
     return w->p->chat ? encode_chat(w, text, n, e) : encode_text(w, text, n, e);
 }
 

@@ -461,6 +461,18 @@ static ALWAYS_INLINE void cut_return(struct doc *rec)
 }
 
 /* As doc_parse, of what may be wrong. */
+/* Files of quern's own world that are no text, by their first bytes; else NULL. */
+static const char *other_kind(const char *p, size_t n)
+{
+    if (n >= 4 && !memcmp(p, "\x89TOK", 4))
+        return "a token shard, not text; detokenize makes text of it, and perplexity and pretrain "
+               "read it as it is";
+    /* the header's length in 8 bytes, of which the high ones are 0, and its JSON */
+    if (n >= 10 && !memcmp(p + 5, "\0\0\0{\"", 5))
+        return "a model's weights (safetensors), not text; model info tells what is in them";
+    return NULL;
+}
+
 static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
                      struct err *e)
 {
@@ -469,6 +481,11 @@ static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scra
     struct doc before = *rec;
     buf_clear(scratch);
     int r;
+    const char *other = rec->line > 1 ? NULL
+                        : rec->raw    ? other_kind(rec->raw, rec->raw_len)
+                                      : other_kind(rec->text, rec->len);
+    if (UNLIKELY(other != NULL))
+        return err_set(e, "%s: this is %s", rec->file, other);
     cut_return(rec);
     r = rec->raw ? parse_record(o, rec, scratch, replaced, &why)
                  : make_valid(o, rec->utf8_ok, &rec->text, &rec->len, scratch, replaced, &why);

@@ -18,6 +18,7 @@
  * Skipped records go, byte for byte, to --rejected FILE, which appears when all has gone well.
  * Plain text: invalid UTF-8 likewise; otherwise byte for byte, a BOM included. --lines: a line ends
  * with "\n" or "\r\n", and an empty line is an empty document. An empty input has no documents.
+ * A token shard or a safetensors file is an error whatever --on-error says.
  * Texts may hold NUL bytes. Byte positions in messages count from 0 within the line.
  */
 #ifndef IO_DOCS_H

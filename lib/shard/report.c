@@ -17,6 +17,13 @@
             return -1;  \
     } while (0)
 
+/* A file's name as a message has it: on one line. */
+static const char *shown(struct err *line, const char *name)
+{
+    err_set(line, "%s", name);
+    return line->msg;
+}
+
 int report_json_string(struct buf *out, const char *s, size_t n, struct err *e)
 {
     struct buf valid = BUF_INIT;
@@ -86,7 +93,8 @@ static int info_text(struct buf *out, const char *name, const struct shard_head 
                      const struct shard_totals *t, struct err *e)
 {
     char hex[33], bytes[32];
-    TRY(buf_printf(out, e, "%s\n", name));
+    struct err line;
+    TRY(buf_printf(out, e, "%s\n", shown(&line, name)));
     TRY(buf_printf(out, e, "  documents    %" PRIu64 "\n", t->n_docs));
     TRY(buf_printf(out, e, "  tokens       %" PRIu64 "\n", t->n_tokens));
     TRY(buf_printf(out, e, "  bytes        %" PRIu64, t->n_bytes));
@@ -246,10 +254,11 @@ static int mix_json(struct buf *out, const struct mix_source *m, double got, dou
 static int mix_text(struct buf *out, const struct mix_source *m, double got, double asked,
                     struct err *e)
 {
+    struct err line;
     TRY(buf_printf(out, e,
                    "%s: %" PRIu64 " documents, %" PRIu64 " tokens: %.2f %% of the mixture (%.2f %% "
                    "asked)",
-                   m->path, m->n_docs, m->n_tokens, 100 * got, 100 * asked));
+                   shown(&line, m->path), m->n_docs, m->n_tokens, 100 * got, 100 * asked));
     if (m->all_known && m->n_docs < m->all_docs)
         TRY(buf_printf(out, e, "; %" PRIu64 " documents of %" PRIu64 " left out",
                        m->all_docs - m->n_docs, m->all_docs));
@@ -276,11 +285,12 @@ int report_mix(struct buf *out, const struct mix_source *src, int n, bool json, 
 int report_check(struct buf *out, const char *name, const struct shard_totals *t,
                  const struct err *why, bool json, struct err *e)
 {
+    struct err line;
     if (!json && why->kind)
         return 0;
     if (!json)
-        return buf_printf(out, e, "%s: good: %" PRIu64 " documents, %" PRIu64 " tokens\n", name,
-                          t->n_docs, t->n_tokens);
+        return buf_printf(out, e, "%s: good: %" PRIu64 " documents, %" PRIu64 " tokens\n",
+                          shown(&line, name), t->n_docs, t->n_tokens);
     TRY(buf_puts(out, "{\"file\":", e));
     TRY(report_json_string(out, name, strlen(name), e));
     if (why->kind) {

@@ -208,9 +208,9 @@ static int next_segment(struct shard_in *s, struct err *e)
     if ((size_t)n < sizeof first) {
         if (!memcmp(first, "\x89TOK\r\n\x1a\n", (size_t)n < 8 ? (size_t)n : 8))
             return shard_in_truncated(s, "a header", e);
-        return err_set(e, "%s: at byte %llu: %sthis is not a token shard", in_name(s->in),
-                       shard_ull(s->segment_start),
-                       s->before.n_segments ? "behind the end block: " : "");
+        shard_not_one(first, (size_t)n, e);
+        return err_prefix(e, "%s: at byte %llu: %s", in_name(s->in), shard_ull(s->segment_start),
+                          s->before.n_segments ? "behind the end block: " : "");
     }
     return begin_segment(s, first, e) < 0 ? -1 : 1;
 }

@@ -44,6 +44,8 @@ static inline uint64_t shard_pad(uint64_t n)
 
 /* The first 16 bytes: 0 = a segment of this version with *len bytes of header. */
 int shard_magic_get(const unsigned char p[16], size_t *len, struct err *e);
+/* An error: n bytes, at most 16, that begin no shard, but text perhaps. */
+int shard_not_one(const unsigned char *p, size_t n, struct err *e);
 /* A whole header. h borrows its provenance from p's copy: provenance and its length are given
  * apart, since the bytes are not NUL-terminated. */
 int shard_head_get(const unsigned char *p, size_t len, struct shard_head *h, uint32_t *features,

@@ -21,6 +21,17 @@ static bool all_zero(const unsigned char *p, size_t n)
     return true;
 }
 
+int shard_not_one(const unsigned char *p, size_t n, struct err *e)
+{
+    size_t i = 0;
+    while (i < n &&
+           (p[i] >= 0x80 || (p[i] >= ' ' && p[i] < 0x7f) || (p[i] >= '\t' && p[i] <= '\r')))
+        i++;
+    if (i < n || utf8_valid((const char *)p, n) + 3 < n)
+        return err_set(e, "this is not a token shard");
+    return err_set(e, "this is text, not a token shard; tokenize makes a shard of it");
+}
+
 int shard_magic_get(const unsigned char p[16], size_t *len, struct err *e)
 {
     static const unsigned char texted[] = {0x89, 'T', 'O', 'K', '\n', 0x1a, '\n'};
@@ -34,7 +45,7 @@ int shard_magic_get(const unsigned char p[16], size_t *len, struct err *e)
         if (!memcmp(p, "\x28\xb5\x2f\xfd", 4))
             return err_set(e, "this is zstd data, not a token shard; use a pipe: zstd -dc FILE "
                               "| ...");
-        return err_set(e, "this is not a token shard");
+        return shard_not_one(p, 16, e);
     }
     if (le16_get(p + 8) != SHARD_VERSION)
         return err_set(e, "shard format version %u is not known here (version %d is)",

@@ -29,6 +29,7 @@ struct reader {
     struct buf weights;
     struct spool *spool;
     uint64_t n_read, n_supervised, n_truncated;
+    struct err first; /* why the first record was left out */
 };
 
 static bool any_weight(const struct buf *w)
@@ -96,8 +97,11 @@ static int read_records(struct reader *r, struct docs *d, struct err *e)
             r->n_read++;
         } else if (rc < 0 || r->f->docs.on_error == ON_ERROR_STOP) {
             return err_set(e, "%s:%" PRIu64 ": %s", rec.file, rec.line, why.msg);
-        } else if (docs_reject(d, &rec, e) < 0) {
-            return -1;
+        } else {
+            if (r->first.kind == ERR_NONE)
+                err_set(&r->first, "%s:%" PRIu64 ": %s", rec.file, rec.line, why.msg);
+            if (docs_reject(d, &rec, e) < 0)
+                return -1;
         }
         if (sig_pending()) {
             err_set(e, "stopped while reading the conversations");
@@ -128,7 +132,11 @@ static int spool_conversations(const struct sft *f, struct session *s, char *con
     else
         docs_close(d, NULL, NULL);
     if (rc == 0 && r.n_read == 0)
-        rc = err_set(e, "no conversation to learn from");
+        rc = counts.n_skipped ? err_set(e,
+                                        "no conversation to learn from: all %" PRIu64
+                                        " records were left out, the first because %s",
+                                        counts.n_skipped, r.first.msg)
+                              : err_set(e, "no conversation to learn from: there is no record");
     if (rc == 0) {
         rc = spool_commit(r.spool, e);
         r.spool = NULL;

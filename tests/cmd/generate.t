@@ -53,7 +53,7 @@ is "$(sed -n 1p two)" "$(cat ids.1)" "the first prompt's are those of -p"
 fails 1 'not below the vocabulary' "an id beyond the vocabulary" draw -p '5 300'
 fails 1 "'x' is no token id" "no number" draw -p '5 x'
 fails 1 'is no token id' "a number too long" draw -p '123456789012345678901234567890'
-fails 1 'empty prompt' "no id" draw -p ''
+fails 1 'empty prompt: nothing is put before ids' "no id" draw -p ''
 fails 1 'no tokenizer.json' "text without a tokenizer" generate -m "$tiny" -p a
 
 # ---- a model with a tokenizer

@@ -140,9 +140,9 @@ cat bad.jsonl talk.jsonl >mixed.jsonl
 runs "--on-error skip" train -o skipped --on-error skip --rejected rej mixed.jsonl
 same rej bad.jsonl "keeps what was skipped"
 same skipped/model.safetensors a/model.safetensors "and the rest is learnt alike"
-fails 1 'no conversation to learn from' "nothing left" train -o none --on-error skip bad.jsonl
+fails 1 'learn from: all [0-9]+ records were left out, the first because bad.jsonl:[0-9]+: .' "nothing left" train -o none --on-error skip bad.jsonl
 : >empty
-fails 1 'no conversation to learn from' "nothing at all" train -o none2 empty
+fails 1 'no conversation to learn from: there is no record' "nothing at all" train -o none2 empty
 bpe-train -q -s 270 --special '<|endoftext|>' -o plain.json text
 tokenize -q -t plain.json -o p.tok text
 pretrain -q -c config.json --batch 2 --steps 1 -o plain p.tok

@@ -246,6 +246,23 @@ fails 1 'column 10: no id is that large' 'a number that is no id' sh -c \
     'echo 4294967295 | shard import --ids'
 fails 2 'exactly one of' 'a form is needed' shard import x
 fails 2 'exactly one of' 'one alone' shard export --u16 --ids x.tok
+for text in '{"text": "a long record of text"}' 'short' '磨坊 转动 磨坊 转动'; do
+    echo "$text" >plain
+    fails 1 'plain: at byte 0: this is text, not a token shard; tokenize makes' "text: $text" shard cat plain
+done
+head -c 64 /dev/zero >plain
+fails 1 'plain: at byte 0: this is not a token shard$' 'other bytes' shard cat plain
+printf '1 2\n3\n' | shard import -q --ids -o ids.tok
+fails 1 'ids.tok: no tokenizer is embedded, so there is none to export' 'no tokenizer to export' \
+    shard export --tokenizer ids.tok
+fails 2 'exactly one of --u16, --u32, --ids and --tokenizer' 'no form to export' shard export ids.tok
+fails 2 'exactly one of --u16, --u32 and --ids is' 'no form to import' shard import ids.tok
+odd=$(printf 'od\nd.tok')
+cp ids.tok "$odd"
+run shard mix -o mixed.tok "1:$odd"
+is "$(grep -c '' .run/err):$(grep -c 'od.x0ad.tok: 2 documents' .run/err)" 1:1 'a newline in the name of a file'
+is "$(shard info "$odd" | head -n 1)" 'od\x0ad.tok' 'to info too'
+is "$(shard check "$odd")" 'od\x0ad.tok: good: 2 documents, 3 tokens' 'and to check'
 fails 2 'sep 65536: does not fit 16 bits' 'a separator that never comes' shard import --u16 --sep 65536 x
 fails 2 'exclude each other' 'one way to cut' shard import --u16 --sep 1 --doc-len 2 x
 fails 2 'EOS|eos' 'ids of the header are ids' shard import --u16 --eos 4294967295 x

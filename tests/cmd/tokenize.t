@@ -154,6 +154,16 @@ fails 1 '^tokenize: bare/tokenizer.json: ' 'a directory without one' tokenize -t
 fails 1 '^tokenize: in.jsonl: ' 'another JSON file' tokenize -t in.jsonl in.jsonl
 fails 1 'tokenizer.json' 'a file that is no JSON' tokenize -t "$BUILD/bin/tokenize" in.jsonl
 fails 2 '-t' 'no -t' tokenize in.jsonl
+tokenize -q -t "$gpt2" -o kind.tok in.jsonl
+for how in '' --jsonl --lines '--on-error skip' '--on-error replace --jsonl'; do
+    # shellcheck disable=SC2086 # options
+    fails 1 'kind.tok: this is a token shard, not text; detokenize' "a shard $how" \
+        tokenize -t "$gpt2" $how kind.tok
+    # shellcheck disable=SC2086 # options
+    fails 1 "model.safetensors: this is a model's weights" "weights $how" \
+        tokenize -t "$gpt2" $how "$TOP/tests/files/golden/qwen3/model.safetensors"
+done
+fails 1 'stdin: this is a token shard' 'a shard on stdin' tokenize -t "$gpt2" <kind.tok
 for form in --text --lines; do
     fails 2 "--key names a field .*$form" "--key and $form" tokenize -t "$gpt2" --key k $form in.jsonl
 done
