@@ -161,13 +161,21 @@ static bool is_blank(const char *s, size_t n)
     return i == n;
 }
 
-/* Whether line number `line`, s[0..n), is no record; a BOM is taken off the first. */
-static ALWAYS_INLINE bool pass_over(const char **s, size_t *n, uint64_t line)
+static void drop_bom(const char **s, size_t *n)
 {
-    if (UNLIKELY(line == 1) && *n >= 3 && !memcmp(*s, "\xef\xbb\xbf", 3)) {
+    if (*n >= 3 && !memcmp(*s, "\xef\xbb\xbf", 3)) {
         *s += 3;
         *n -= 3;
     }
+}
+
+/* Whether line number `line`, s[0..n), is no record of JSONL; a BOM is taken off the first. */
+static ALWAYS_INLINE bool pass_over(const char **s, size_t *n, uint64_t line, bool jsonl)
+{
+    if (UNLIKELY(line == 1))
+        drop_bom(s, n);
+    if (!jsonl)
+        return false;
     return *n == 0 || (**s != '{' && is_blank(*s, *n));
 }
 
@@ -180,7 +188,7 @@ static int next_line(struct docs *d, struct doc *rec, struct err *e)
         if (r <= 0)
             return r;
         d->line++;
-    } while (d->form == FORM_JSONL && pass_over(&s, &n, d->line));
+    } while (pass_over(&s, &n, d->line, d->form == FORM_JSONL));
     rec->line = d->line;
     if (d->form == FORM_JSONL) {
         rec->raw = s;
@@ -200,7 +208,10 @@ static int next_whole(struct docs *d, struct doc *rec, struct err *e)
     free(d->whole);
     d->whole = in_all(d->in, max_file, &rec->len, e);
     rec->text = d->whole;
-    return d->whole ? rec->len > 0 : -1;
+    if (!d->whole)
+        return -1;
+    drop_bom(&rec->text, &rec->len);
+    return rec->len > 0;
 }
 
 static void note_place(struct docs *d)
@@ -312,7 +323,7 @@ bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const ch
         size_t k = l->next++, from = k ? (size_t)l->end[k - 1] + 1 : 0, n = l->end[k] - from;
         uint64_t line = part->line + k;
         const char *at = s + from;
-        if (part->jsonl && pass_over(&at, &n, line))
+        if (pass_over(&at, &n, line, part->jsonl))
             continue;
         *rec = (struct doc){.file = part->file, .line = line};
         rec->raw = part->jsonl ? at : NULL;

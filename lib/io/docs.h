@@ -10,14 +10,15 @@
  *     while ((r = docs_next(d, &doc, e)) > 0) ...       1 = a document, 0 = end, -1 = error
  *     if (docs_close(d, &counts, e) < 0) ...            or docs_abort(d) after an error
  *
- * JSONL: blank lines are passed over; CRLF is accepted; a BOM at the start is passed over; the last
- * newline may be missing; a line over 1 GiB is an error. Of several fields of the wanted name the
- * last counts. --on-error says what happens to a record that is not an object, lacks the key, has
- * it with another type, or holds invalid UTF-8 in any field: stop (exit 1 with file:line), skip
- * (counted), replace (invalid UTF-8 becomes U+FFFD, in the raw record too; the rest as skip).
- * Skipped records go, byte for byte, to --rejected FILE, which appears when all has gone well.
- * Plain text: invalid UTF-8 likewise; otherwise byte for byte, a BOM included. --lines: a line ends
- * with "\n" or "\r\n", and an empty line is an empty document. An empty input has no documents.
+ * A byte order mark at the start of an input is passed over and no part of its text.
+ * JSONL: blank lines are passed over; CRLF is accepted; the last newline may be missing; a line
+ * over 1 GiB is an error. Of several fields of the wanted name the last counts. --on-error says
+ * what happens to a record that is not an object, lacks the key, has it with another type, or holds
+ * invalid UTF-8 in any field: stop (exit 1 with file:line), skip (counted), replace (invalid UTF-8
+ * becomes U+FFFD, in the raw record too; the rest as skip). Skipped records go, byte for byte, to
+ * --rejected FILE, which appears when all has gone well.
+ * Plain text: invalid UTF-8 likewise; otherwise byte for byte. --lines: a line ends with "\n" or
+ * "\r\n", and an empty line is an empty document. An empty input has no documents.
  * A token shard or a safetensors file is an error whatever --on-error says.
  * Texts may hold NUL bytes. Byte positions in messages count from 0 within the line.
  */

@@ -168,6 +168,23 @@ for form in --text --lines; do
     fails 2 "--key names a field .*$form" "--key and $form" tokenize -t "$gpt2" --key k $form in.jsonl
 done
 fails 2 '--on-error' 'no records to convert' tokenize -t "$gpt2" --convert --on-error skip
+# a byte order mark, however it is cut into reads
+printf '\357\273\277one\r\ntwo\n' >bom.txt
+slowly() {
+    for byte in 357 273 277 157 156 145 015 012 164 167 157 012; do
+        # shellcheck disable=SC2059 # an escape
+        printf "\\$byte"
+        sleep 0.01
+    done
+}
+for form in --lines --text; do
+    printf 'one\ntwo\n' >plain.txt
+    [ $form = --lines ] || printf 'one\r\ntwo\n' >plain.txt
+    want=$(tokenize -q -t "$gpt2" --text-ids $form plain.txt)
+    is "$(tokenize -q -t "$gpt2" --text-ids $form bom.txt)" "$want" "$form: a byte order mark"
+    is "$(slowly | tokenize -q -t "$gpt2" --text-ids $form -)" "$want" "$form: read byte by byte"
+    is "$(gzip -c bom.txt | tokenize -q -t "$gpt2" --text-ids $form -)" "$want" "$form: from gzip"
+done
 for role in bos eos pad; do
     fails 2 "--$role: invalid UTF-8 at byte 2" "a --$role that is not UTF-8" \
         tokenize -t "$gpt2" --$role "$(printf 'ab\377')" in.jsonl

@@ -223,13 +223,13 @@ static void test_kinds(void)
     const char *path = scratch_path("plain.txt"), *odd = scratch_path("odd.jsonl");
     put(path, text, sizeof text - 1);
     char *got = read_file(path, &o, &n);
-    is_str(got, "plain.txt:0#0 29 \xef\xbb\xbfone\r\n\ntwo {\"text\":0}\nthree\n",
+    is_str(got, "plain.txt:0#0 26 one\r\n\ntwo {\"text\":0}\nthree\n",
            "a named file is one document, byte for byte");
     free(got);
     o.lines = true;
     got = read_file(path, &o, &n);
     is_str(got,
-           "plain.txt:1#0 6 \xef\xbb\xbfone\nplain.txt:2#1 0 \nplain.txt:3#2 14 two {\"text\":0}\n"
+           "plain.txt:1#0 3 one\nplain.txt:2#1 0 \nplain.txt:3#2 14 two {\"text\":0}\n"
            "plain.txt:4#3 5 three\n",
            "--lines: a line each, the empty one too");
     free(got);
