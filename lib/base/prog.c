@@ -99,6 +99,8 @@ bool prog_begin(struct prog *p, int argc, char **argv, struct err *e)
     bool want_help = false, want_version = false, ok = false;
     size_t n;
     occupy_std();
+    /* a write beyond the limit of file sizes fails then, and is told like any other */
+    signal(SIGXFSZ, SIG_IGN);
     struct opt *all = with_common(p->opts, &n, &want_help, &want_version, e);
     /* the text is made before parsing changes what the options hold: the defaults */
     if (!all || help(&text, p, all, e) < 0)

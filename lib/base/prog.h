@@ -16,7 +16,8 @@
  * returns the exit status: 0, 1, 2; ERR_PIPE ends the process by SIGPIPE, ERR_SIGNAL by re-raising
  * the signal that was caught. A write error on stdout is found here at the latest. Standard
  * descriptors that the parent closed are occupied, so that no file opened later becomes stdout;
- * printing to such a one is an error, never touching it is none.
+ * printing to such a one is an error, never touching it is none. SIGXFSZ is ignored, so that a
+ * write beyond ulimit -f fails with EFBIG.
  */
 #ifndef BASE_PROG_H
 #define BASE_PROG_H

@@ -59,5 +59,17 @@ done
 
 runs "make uninstall" "$make" -C "$BUILD" uninstall DESTDIR="$stage"
 is "$(find "$stage" -type f -o -type l)" '' "nothing is left"
-ok test ! -e "$stage$data/quern" -- "nor an empty directory of ours"
+ok test ! -e "$stage$data/quern" -a ! -e "$stage$inc/quern" -- "nor an empty directory of ours"
+
+# ---- what stands beside it: the tarball, and names that cannot be
+mkdir bare
+cp "$TOP/GNUmakefile" "$TOP/VERSION" "$TOP/configure" bare
+sed "s|^S = .*|S =|" "$BUILD/config.mk" >bare/config.mk
+run "$make" -C bare dist
+ok test "$status" -ne 0 -- "make dist without git fails"
+like "$err" 'make dist packs what git tracks, and there is no .git here' "and says why"
+is "$(find bare -name '*.tar.gz')" '' "nothing is left of it"
+for bad in a/b 'a b' -x ../; do
+    fails 2 "--program-prefix" "--program-prefix '$bad'" sh "$TOP/configure" --program-prefix="$bad"
+done
 done_testing

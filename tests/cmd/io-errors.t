@@ -189,4 +189,20 @@ for fault in write:ENOSPC write:short fsync:EIO rename:EIO close:EIO open:EMFILE
     [ $n -gt 1 ] || bad="$bad; never came"
     is "$bad" '' "dedup: $fault, $((n - 1)) times"
 done
+
+# ---- ulimit -f
+i=0
+while [ $i -lt 4000 ]; do
+    echo "{\"text\": \"document $i\"}"
+    i=$((i + 1))
+done >big.jsonl
+echo 'the old one' >here/x
+for how in '-o here/x' '>here/out' "--rejected here/rejects --on-error skip --key none" '--clusters here/cl'; do
+    fails 1 'File too large' "a limit of the size of files: $how" \
+        sh -c "ulimit -f 4; exec dedup -q $how big.jsonl big.jsonl"
+    rm -f here/out
+    is "$(find here -mindepth 1)" here/x "leaves nothing"
+    cmp -s old here/x
+    is $? 0 "and the old file"
+done
 done_testing
