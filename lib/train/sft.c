@@ -113,9 +113,10 @@ static int read_records(struct reader *r, struct docs *d, struct err *e)
     return got;
 }
 
-/* Every conversation of the operands, encoded, to a spool at dir. */
+/* Every conversation of the operands, encoded, to a spool at dir. Records that are left out go to
+ * `rejected`, unless it is NULL. */
 static int spool_conversations(const struct sft *f, struct session *s, char *const *operands, int n,
-                               const char *dir, struct err *e)
+                               const char *rejected, const char *dir, struct err *e)
 {
     struct reader r = {.f = f, .s = s, .chat = CHAT_INIT, .weights = BUF_INIT};
     struct docs_opt o = f->docs;
@@ -124,6 +125,7 @@ static int spool_conversations(const struct sft *f, struct session *s, char *con
     int rc = -1;
 
     o.jsonl = true;
+    o.rejected = rejected;
     if (chat_format_find(&r.format, s->tok, e) == 0 && (r.x = encoder_new(s->tok, e)) &&
         (d = docs_open(operands, n, &o, e)) && (r.spool = spool_create(dir, 4, true, e)))
         rc = read_records(&r, d, e);
@@ -291,7 +293,7 @@ static int fill_spool(const struct sft *f, struct session *s, char **operands, i
         operands = stored;
     }
     if (rc == 0)
-        rc = spool_conversations(f, s, operands, n, dir, e);
+        rc = spool_conversations(f, s, operands, n, f->docs.rejected, dir, e);
     free(stored);
     return rc;
 }
@@ -334,7 +336,7 @@ static int load_data(const struct sft *f, struct session *s, char **operands, in
     if (!f->val)
         return 0;
     char *file[] = {(char *)(uintptr_t)f->val};
-    if (!spool_complete(val_spool) && spool_conversations(f, s, file, 1, val_spool, e) < 0)
+    if (!spool_complete(val_spool) && spool_conversations(f, s, file, 1, NULL, val_spool, e) < 0)
         return -1;
     return spool_open(&d->val, val_spool, e) < 0
                ? -1

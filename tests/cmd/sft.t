@@ -137,7 +137,9 @@ refused 'refused.jsonl:2: no token to learn from' "which leaves nothing to learn
     "{\"prompt\": \"$long\", \"completion\": \"x\"}" --truncate
 printf '%s\n' hello '{"text": 1}' >bad.jsonl
 cat bad.jsonl talk.jsonl >mixed.jsonl
-runs "--on-error skip" train -o skipped --on-error skip --rejected rej mixed.jsonl
+cp mixed.jsonl mixed2.jsonl
+echo '{"neither": "here nor there"}' >>mixed2.jsonl
+runs "--on-error skip" train -o skipped --on-error skip --rejected rej --val mixed2.jsonl mixed.jsonl
 same rej bad.jsonl "keeps what was skipped"
 same skipped/model.safetensors a/model.safetensors "and the rest is learnt alike"
 fails 1 'learn from: all [0-9]+ records were left out, the first because bad.jsonl:[0-9]+: .' "nothing left" train -o none --on-error skip bad.jsonl
