@@ -471,7 +471,6 @@ static ALWAYS_INLINE void cut_return(struct doc *rec)
         rec->len--;
 }
 
-/* As doc_parse, of what may be wrong. */
 /* Files of quern's own world that are no text, by their first bytes; else NULL. */
 static const char *other_kind(const char *p, size_t n)
 {
@@ -484,6 +483,7 @@ static const char *other_kind(const char *p, size_t n)
     return NULL;
 }
 
+/* As doc_parse, of what may be wrong. */
 static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
                      struct err *e)
 {
@@ -516,7 +516,7 @@ int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bo
               struct err *e)
 {
     *replaced = false;
-    if (rec->raw || !rec->utf8_ok)
+    if (rec->raw || !rec->utf8_ok || rec->line <= 1) /* the first tells another kind of file */
         return parse_any(o, rec, scratch, replaced, e);
     cut_return(rec);
     return 1;

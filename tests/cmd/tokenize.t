@@ -155,11 +155,15 @@ fails 1 '^tokenize: in.jsonl: ' 'another JSON file' tokenize -t in.jsonl in.json
 fails 1 'tokenizer.json' 'a file that is no JSON' tokenize -t "$BUILD/bin/tokenize" in.jsonl
 fails 2 '-t' 'no -t' tokenize in.jsonl
 tokenize -q -t "$gpt2" -o kind.tok in.jsonl
+perl -e 'my $h = q({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  );
+    print pack("Q<", length $h), $h, "\0" x 4' >zeros.safetensors
 for how in '' --jsonl --lines '--on-error skip' '--on-error replace --jsonl'; do
     # shellcheck disable=SC2086 # options
     fails 1 'kind.tok: this is a token shard, not text; detokenize' "a shard $how" \
         tokenize -t "$gpt2" $how kind.tok
     # shellcheck disable=SC2086 # options
+    fails 1 "zeros.safetensors: this is a model's weights" "weights that are UTF-8 $how" \
+        tokenize -t "$gpt2" $how zeros.safetensors
     fails 1 "model.safetensors: this is a model's weights" "weights $how" \
         tokenize -t "$gpt2" $how "$TOP/tests/files/golden/qwen3/model.safetensors"
 done
