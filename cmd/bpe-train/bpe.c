@@ -37,7 +37,7 @@ static int prepare_split(struct train *t, struct err *e)
     return t->cutter ? 0 : -1;
 }
 
-static int show_merging(void *user, uint32_t n_ids, struct err *e)
+int train_show_merging(void *user, uint32_t n_ids, struct err *e)
 {
     struct train *t = user;
     (void)e;
@@ -48,7 +48,7 @@ static int show_merging(void *user, uint32_t n_ids, struct err *e)
 static int prepare(struct train *t, struct err *e)
 {
     struct buf text = BUF_INIT;
-    t->opt.progress = show_merging;
+    t->opt.progress = train_show_merging;
     t->opt.user = t;
     if (bpe_train_check(&t->opt, e) < 0 || prepare_split(t, e) < 0 ||
         (t->normalize && train_prepare_text(t, e) < 0))

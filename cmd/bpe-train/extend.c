@@ -3,17 +3,9 @@
 
 #include "train.h"
 
-static int show_merging(void *user, uint32_t n_ids, struct err *e)
-{
-    struct train *t = user;
-    (void)e;
-    progress_at(&t->bar, n_ids, "");
-    return 0;
-}
-
 static int prepare(struct train *t, struct err *e)
 {
-    t->opt.progress = show_merging;
+    t->opt.progress = train_show_merging;
     t->opt.user = t;
     t->old = tokenizer_open(t->extend_path, e);
     if (!t->old)

@@ -82,6 +82,9 @@ int train_save_roles(struct train *t, struct err *e);
 int train_read_all(struct train *t, struct err *e);
 void train_tell_skipped(const struct train *t);
 
+/* bpe.c: the bar while merges are chosen, user being the struct train. */
+int train_show_merging(void *user, uint32_t n_ids, struct err *e);
+
 /* other.c: what goes before the counting where a text is not taken as it is. */
 int train_prepare_text(struct train *t, struct err *e);
 

@@ -13,6 +13,8 @@
  * not bring them back. */
 #define SPIN     20000
 #define SPIN_MIN 100
+/* Of a wait that gives its turn away instead of sleeping. */
+#define SPIN_AWAIT 2000
 
 /* The counters that every thread writes have cache lines of their own. */
 struct team {
@@ -108,7 +110,7 @@ void team_touch(struct worker *w, void *pages, size_t n_bytes)
 void team_await(const atomic_int *count, int n)
 {
     for (int turn = 0; atomic_load_explicit(count, memory_order_acquire) < n;)
-        if (turn < SPIN) {
+        if (turn < SPIN_AWAIT) {
             CPU_RELAX();
             turn++;
         } else {

@@ -448,15 +448,15 @@ static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *s
     rec->len = text.len;
     if (!text.escaped)
         return 1;
-    size_t at = scratch->len, raw_at = 0;
+    size_t at = scratch->len, raw_at = 0, text_at = (size_t)(text.str - rec->raw);
     bool raw_here = scratch->len > 0;
     if (raw_here)
         raw_at = (size_t)(rec->raw - scratch->s);
     if (buf_reserve(scratch, text.len + 64, e) < 0)
         return -1;
     if (raw_here) { /* the reservation may have moved it */
-        text.str = scratch->s + raw_at + (text.str - rec->raw);
         rec->raw = scratch->s + raw_at;
+        text.str = rec->raw + text_at;
     }
     if (jscan_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
         return -1;

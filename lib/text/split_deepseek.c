@@ -156,24 +156,9 @@ static ALWAYS_INLINE size_t all_end(const unsigned char *s, size_t p, size_t n)
     return p;
 }
 
-#define MACHINE(name, end_of)                                                                  \
-    static size_t name(const unsigned char *s, size_t p, size_t n, const struct split_rule *r, \
-                       uint32_t *ends, size_t max)                                             \
-    {                                                                                          \
-        size_t from = p, k = 0;                                                                \
-        (void)r;                                                                               \
-        while (k < max && p < n) {                                                             \
-            p = (end_of);                                                                      \
-            if (UNLIKELY(p - from > UINT32_MAX))                                               \
-                break;                                                                         \
-            ends[k++] = (uint32_t)(p - from);                                                  \
-        }                                                                                      \
-        return k;                                                                              \
-    }
-
-MACHINE(han, han_end(s, p, n))
-MACHINE(text, text_end(s, p, n, ALONE))
-MACHINE(all, all_end(s, p, n))
+SPLIT_MACHINE(han, han_end(s, p, n))
+SPLIT_MACHINE(text, text_end(s, p, n, ALONE))
+SPLIT_MACHINE(all, all_end(s, p, n))
 
 split_machine *split_deepseek_of(const struct split_rule *r)
 {

@@ -2,6 +2,7 @@
 #ifndef TEXT_SPLIT_INT_H
 #define TEXT_SPLIT_INT_H
 
+#include "base/compiler.h"
 #include "text/split.h"
 
 /* Cuts s[p..n): writes up to max ends, relative to p, and returns how many (0: p == n). Stops
@@ -9,6 +10,21 @@
 struct stage;
 typedef size_t split_machine(const unsigned char *s, size_t p, size_t n, const struct split_rule *r,
                              uint32_t *ends, size_t max);
+/* A machine is a loop around the end of the piece that begins at p in s[..n), by rule r. */
+#define SPLIT_MACHINE(name, end_of)                                                            \
+    static size_t name(const unsigned char *s, size_t p, size_t n, const struct split_rule *r, \
+                       uint32_t *ends, size_t max)                                             \
+    {                                                                                          \
+        size_t from = p, k = 0;                                                                \
+        (void)r, (void)s;                                                                      \
+        while (k < max && p < n) {                                                             \
+            p = (end_of);                                                                      \
+            if (UNLIKELY(p - from > UINT32_MAX))                                               \
+                break;                                                                         \
+            ends[k++] = (uint32_t)(p - from);                                                  \
+        }                                                                                      \
+        return k;                                                                              \
+    }
 /* The machine of a rule, specialised for it where it is one of the common ones. */
 split_machine *split_plain_of(const struct split_rule *r);
 split_machine *split_deepseek_of(const struct split_rule *r);

@@ -196,30 +196,14 @@ static ALWAYS_INLINE size_t digit_rule_end(const unsigned char *s, size_t p, siz
     return run_end(s, p + len, n, ~(unsigned)NUMBERS);
 }
 
-/* A machine is a loop around one of the functions above with its parameters. */
-#define MACHINE(name, end_of)                                                                  \
-    static size_t name(const unsigned char *s, size_t p, size_t n, const struct split_rule *r, \
-                       uint32_t *ends, size_t max)                                             \
-    {                                                                                          \
-        size_t from = p, k = 0;                                                                \
-        (void)r, (void)s;                                                                      \
-        while (k < max && p < n) {                                                             \
-            p = (end_of);                                                                      \
-            if (UNLIKELY(p - from > UINT32_MAX))                                               \
-                break;                                                                         \
-            ends[k++] = (uint32_t)(p - from);                                                  \
-        }                                                                                      \
-        return k;                                                                              \
-    }
-
-MACHINE(gpt2, gpt2_end(s, p, n))
-MACHINE(cl100k, cl100k_end(s, p, n, 3, false, false))
-MACHINE(cl100k_single, cl100k_end(s, p, n, 1, false, false))
-MACHINE(cl100k_any, cl100k_end(s, p, n, r->digits, r->marks, r->tail))
-MACHINE(o200k, o200k_end(s, p, n, 3, true))
-MACHINE(o200k_any, o200k_end(s, p, n, r->digits, !r->no_contractions))
-MACHINE(digits, digit_rule_end(s, p, n, r->digits))
-MACHINE(whole, n)
+SPLIT_MACHINE(gpt2, gpt2_end(s, p, n))
+SPLIT_MACHINE(cl100k, cl100k_end(s, p, n, 3, false, false))
+SPLIT_MACHINE(cl100k_single, cl100k_end(s, p, n, 1, false, false))
+SPLIT_MACHINE(cl100k_any, cl100k_end(s, p, n, r->digits, r->marks, r->tail))
+SPLIT_MACHINE(o200k, o200k_end(s, p, n, 3, true))
+SPLIT_MACHINE(o200k_any, o200k_end(s, p, n, r->digits, !r->no_contractions))
+SPLIT_MACHINE(digits, digit_rule_end(s, p, n, r->digits))
+SPLIT_MACHINE(whole, n)
 
 split_machine *split_plain_of(const struct split_rule *r)
 {

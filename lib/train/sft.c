@@ -215,10 +215,9 @@ static void sft_defaults(struct train_options *o, const struct config *c)
         o->lr = 1e-4 * sqrt(768.0 / c->d_model);
     if (o->epochs == 0 && o->n_steps == 0 && o->n_tokens == 0)
         o->epochs = 3;
-    if (o->n_ctx == 0)
-        o->n_ctx = c->n_ctx;
+    int64_t n_ctx = o->n_ctx ? o->n_ctx : c->n_ctx;
     if (o->n_batch == 0) /* conversations are few and short, and steps must be some */
-        o->n_batch = o->n_ctx < 1024 ? 1024 / o->n_ctx : 1;
+        o->n_batch = n_ctx < 1024 ? 1024 / n_ctx : 1;
 }
 
 static json_t *describe_inputs(char *const *operands, int n, struct err *e)
