@@ -80,6 +80,12 @@ int cpu_has_clmul(void)
 {
     return all(cpuid(1, 0).c, 1u << 1 | 1u << 19); /* PCLMULQDQ, SSE4.1 */
 }
+
+static bool has_vbmi2(void)
+{
+    struct regs seven = cpuid(7, 0);
+    return all(seven.c, 1u << 1 | 1u << 6) && all(seven.b, 1u << 8);
+}
 #elif defined(__aarch64__)
 static bool machine_has(enum isa i)
 {
@@ -97,6 +103,11 @@ static bool machine_has(enum isa i)
 int cpu_has_clmul(void)
 {
     return 0;
+}
+
+static bool has_vbmi2(void)
+{
+    return false;
 }
 #endif
 
@@ -155,6 +166,12 @@ int cpu_isa(enum isa *out, struct err *e)
     }
     *out = (enum isa)c;
     return 0;
+}
+
+int cpu_uses_vbmi2(void)
+{
+    enum isa i;
+    return cpu_isa(&i, NULL) == 0 && cpu_isa_includes(i, ISA_AVX512) && has_vbmi2();
 }
 
 static char model[128] = "unknown";

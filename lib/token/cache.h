@@ -25,6 +25,7 @@ enum {
     CACHE_POOLED = 15,    /* as a number of ids: id[1] is their place in the pool, id[2] how many */
     CACHE_NONE = 14,      /* as a number of ids: the model is to be asked each time */
     CACHE_COUNT_AT = 28,  /* bit of id[0] where their number stands */
+    CACHE_HOME_BIT = 36,  /* of a hash, from which on its bits say where a home is */
 };
 
 struct cache_cell {
@@ -44,7 +45,8 @@ struct cache_key {
 struct cache {
     struct cache_cell *cells;
     size_t n_cells, used; /* n_cells: a power of two */
-    uint64_t homes; /* bits of a hash, from 36 on, that say at which byte of cells a home is */
+    uint64_t homes; /* bits of a hash, from CACHE_HOME_BIT on: at which byte of cells a home is, the
+                       first of two cells in a line of the cache */
     uint32_t *pool; /* words */
     size_t pool_used;
 };
@@ -64,14 +66,17 @@ void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint3
 struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n);
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n);
 
+#define CACHE_MIX   UINT64_C(0x9e3779b97f4a7c15)
+#define CACHE_MIX_B UINT64_C(0x9fb21c651e98df25)
+
 static ALWAYS_INLINE uint64_t cache_mix(uint64_t a, uint64_t b)
 {
-    return (a ^ b * UINT64_C(0x9fb21c651e98df25)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (a ^ b * CACHE_MIX_B) * CACHE_MIX;
 }
 
 static ALWAYS_INLINE struct cache_cell *cache_home(const struct cache *c, uint64_t hash)
 {
-    return (struct cache_cell *)((char *)c->cells + (hash >> 36 & c->homes));
+    return (struct cache_cell *)((char *)c->cells + (hash >> CACHE_HOME_BIT & c->homes));
 }
 
 /* What a piece of n bytes keeps of the two words that it is loaded with, and its length. */

@@ -11,8 +11,9 @@
 
 #include "token/cache.h"
 #include "token/junctions.h"
+#include "token/keys.h"
 
-enum { WINDOWS = 16, PIECES = 64 * WINDOWS, HOLES = 2 * PIECES };
+enum { HOLES = 2 * KEYS_MOST };
 
 /* A piece, or a part of one, whose ids are to be put in. */
 struct hole {
@@ -30,11 +31,11 @@ struct piece_run {
     struct cutter *cutter;
     struct piece_scratch *scratch;
     struct cache cache;
-    struct cut_window window[WINDOWS];
+    struct cut_window window[KEYS_WINDOWS];
     size_t n_windows;
-    const char *text, *from; /* from: where the next piece begins */
-    bool cut;                /* that piece does not begin where one of the splitter's does */
-    struct cache_key key[PIECES + 1];
+    const char *text;
+    struct keys keys;
+    bool cut; /* the next piece does not begin where one of the splitter's does */
     struct hole hole[HOLES];
     struct piece_job jobs[HOLES];
     size_t n_holes, n_jobs, cap_room;
@@ -49,6 +50,7 @@ struct piece_run *piece_run_new(const struct tokenizer *t, struct err *e)
     if (!x)
         return NULL;
     x->t = t;
+    keys_init(&x->keys);
     if (cache_init(&x->cache, e) < 0 || !(x->scratch = t->ops->scratch_new(t->model, e)) ||
         !(x->cutter = cutter_new(t->split, e))) {
         piece_run_free(x);
@@ -179,17 +181,17 @@ static bool is_cut(const struct piece_run *x, const char *at)
     return false;
 }
 
-/* Piece i, which does not stand, with few ids, in the first cell that is looked at. */
+/* Piece i, which does not stand, with few ids, in the first cells that are looked at. */
 static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, struct err *e)
 {
-    const struct cache_key *key = &x->key[i];
-    const char *s = key->s, *to = key[1].s;
+    const struct cache_key key = keys_get(&x->keys, i);
+    const char *s = key.s, *to = x->keys.s[i + 1];
     const size_t n = (size_t)(to - s);
     struct cache_cell *cell = NULL;
     if (n <= CACHE_LONGEST) {
-        cell = cache_find(&x->cache, key, n);
+        cell = cache_find(&x->cache, &key, n);
         if (!cell->k1) {
-            if (cache_take(&x->cache, cell, key, n))
+            if (cache_take(&x->cache, cell, &key, n))
                 x->jobs[x->n_jobs++] = (struct piece_job){.s = s, .n = n, .owner = cell};
             else
                 cell = NULL;
@@ -208,57 +210,23 @@ static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, s
     return 0;
 }
 
-/* The keys of the pieces that end in the windows, with a last one where the next piece begins; how
- * many. */
-static size_t take_keys(struct piece_run *x)
-{
-    const struct cache cache = x->cache; /* copies need not be read again after each store */
-    const uint64_t(*const keep)[4] = cache_keep;
-    struct cache_key *key = x->key;
-    const char *from = x->from;
-    for (size_t i = 0; i < x->n_windows; i++) {
-        const char *at = x->text + x->window[i].at;
-        for (uint64_t ends = x->window[i].ends; ends; ends &= ends - 1, key++) {
-            const char *to = at + (unsigned)CTZ64(ends);
-            const size_t n = (size_t)(to - from);
-            *key = LIKELY(n <= CACHE_INLINE)    ? cache_short_key(&cache, keep, from, n)
-                   : LIKELY(n <= CACHE_LONGEST) ? cache_long_key(&cache, from, n)
-                                                : cache_no_key(&cache, from);
-            PREFETCH(key->home);
-            from = to;
-        }
-    }
-    key->s = x->from = from;
-    return (size_t)(key - x->key);
-}
-
 static int add_pieces(struct piece_run *x, struct ids *out, struct err *e)
 {
-    if (x->n_holes > HOLES - PIECES && fill_holes(x, out, e) < 0)
+    struct keys *k = &x->keys;
+    if (x->n_holes > HOLES - KEYS_MOST && fill_holes(x, out, e) < 0)
         return -1;
-    const size_t n = take_keys(x);
-    if (ids_reserve(out, n * CACHE_IDS, e) < 0)
-        return -1;
-    const struct cache_key *key = x->key, *end = key + n;
-    uint32_t *v = out->v + out->n;
-    for (; key < end; key++) {
-        const struct cache_cell *cell = key->home;
-        if (UNLIKELY(!cache_is(cell, key)))
-            cell++;
-        const uint32_t count = cache_ids(v, cell);
-        if (LIKELY(count <= CACHE_IDS && cache_is(cell, key))) {
-            v += count;
-            continue;
-        }
-        out->n = (size_t)(v - out->v);
-        if (add_other(x, (size_t)(key - x->key), out, e) < 0 ||
-            ids_reserve(out, (size_t)(end - key) * CACHE_IDS, e) < 0)
+    keys_take(k, &x->cache, x->text, x->window, x->n_windows);
+    for (size_t i = 0; i < k->n; i++) {
+        if (ids_reserve(out, (k->n - i) * CACHE_IDS, e) < 0)
             return -1;
-        v = out->v + out->n;
+        uint32_t *v = out->v + out->n;
+        i += keys_ids(k, i, &v);
+        out->n = (size_t)(v - out->v);
+        if (i < k->n && add_other(x, i, out, e) < 0)
+            return -1;
     }
-    out->n = (size_t)(v - out->v);
     if (x->t->settings.ignore_merges)
-        x->cut = n ? is_cut(x, x->from) : x->cut;
+        x->cut = k->n ? is_cut(x, k->s[k->n]) : x->cut;
     return 0;
 }
 
@@ -267,12 +235,13 @@ int piece_run_text(struct piece_run *x, const char *s, size_t n, struct ids *out
     struct cut_window *w = x->window;
     long k;
     x->n_holes = x->n_jobs = 0; /* an error may have left some */
-    x->text = x->from = s;
+    x->text = s;
+    keys_begin(&x->keys, s);
     x->cut = false;
     if (cache_ready(&x->cache, HOLES, e) < 0)
         return -1;
     cut_begin(x->cutter, s, n);
-    while ((k = cut_windows(x->cutter, w, WINDOWS, e)) > 0) {
+    while ((k = cut_windows(x->cutter, w, KEYS_WINDOWS, e)) > 0) {
         x->n_windows = (size_t)k;
         junctions_mark(x->t->junctions, s, w, (size_t)k);
         if (add_pieces(x, out, e) < 0)

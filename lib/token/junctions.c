@@ -4,11 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
+#include "base/le.h"
 #include "base/mem.h"
 
 struct junctions *junctions_new(struct err *e)
 {
-    return mem_new(1, sizeof(struct junctions), e);
+    struct junctions *j = mem_new(1, sizeof(struct junctions), e);
+    if (!j)
+        return NULL;
+    j->between = junctions_between;
+#if defined(__x86_64__)
+    if (cpu_uses_vbmi2())
+        j->between = junctions_between_avx512vbmi;
+#endif
+    return j;
 }
 
 void junctions_free(struct junctions *j)
@@ -91,16 +101,30 @@ void junctions_add(struct junctions *j, const char *s, size_t n)
     }
 }
 
+/* Whether a token spans the place between the characters at p and p + 3; 8 bytes are readable. */
+static ALWAYS_INLINE uint64_t junction_spanned(const struct junctions *j, const unsigned char *p)
+{
+    uint64_t x = le64_get(p);
+    uint32_t i = junction_hash(x), edge = (uint32_t)(x >> 16) & 0xffff;
+    return ((j->pair[i >> 6] >> (i & 63)) | (j->edge[edge >> 6] >> (edge & 63))) & 1;
+}
+
+uint64_t junctions_between(const struct junctions *j, const unsigned char *s, uint64_t places)
+{
+    uint64_t cuts = 0;
+    for (; places; places &= places - 1) {
+        const unsigned at = (unsigned)CTZ64(places);
+        cuts |= (~junction_spanned(j, s + at) & 1) << at;
+    }
+    return cuts;
+}
+
 void junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        /* the characters behind which another one of three bytes stands */
-        const unsigned char *p = (const unsigned char *)s + w[i].at;
-        uint64_t cuts = 0;
-        for (uint64_t v = w[i].wide & w[i].wide >> 3; v; v &= v - 1) {
-            const unsigned at = (unsigned)CTZ64(v);
-            cuts |= (~junction_spanned(j, p + at) & 1) << at;
-        }
+        const uint64_t places = w[i].wide & w[i].wide >> 3;
+        const uint64_t cuts =
+            places ? j->between(j, (const unsigned char *)s + w[i].at, places) : 0;
         w[i].wide = cuts << 3 & ~w[i].ends;
         w[i].ends |= w[i].wide;
     }

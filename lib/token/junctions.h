@@ -18,13 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/compiler.h"
-#include "base/le.h"
 #include "quern/err.h"
 #include "text/split.h"
 
 enum { JUNCTION_BITS = 20 };
+#define JUNCTION_MIX UINT64_C(0x9e3779b97f4a7c15)
 
 struct junctions {
+    /* Bits are places from s on where a character of three bytes begins and another one follows: of
+     * those that no token spans. 8 bytes are readable from each. */
+    uint64_t (*between)(const struct junctions *j, const unsigned char *s, uint64_t places);
     uint64_t pair[1 << (JUNCTION_BITS - 6)]; /* by a hash of both characters */
     uint64_t edge[65536 / 64];               /* by the last byte of one and the first of the next */
 };
@@ -35,16 +38,12 @@ void junctions_add(struct junctions *j, const char *s, size_t n);
 
 static ALWAYS_INLINE uint32_t junction_hash(uint64_t six)
 {
-    return (uint32_t)((six << 16) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - JUNCTION_BITS));
+    return (uint32_t)((six << 16) * JUNCTION_MIX >> (64 - JUNCTION_BITS));
 }
 
-/* Whether a token spans the place between the characters at p and p + 3; 8 bytes are readable. */
-static ALWAYS_INLINE uint64_t junction_spanned(const struct junctions *j, const unsigned char *p)
-{
-    uint64_t x = le64_get(p);
-    uint32_t i = junction_hash(x), edge = (uint32_t)(x >> 16) & 0xffff;
-    return ((j->pair[i >> 6] >> (i & 63)) | (j->edge[edge >> 6] >> (edge & 63))) & 1;
-}
+uint64_t junctions_between(const struct junctions *j, const unsigned char *s, uint64_t places);
+uint64_t junctions_between_avx512vbmi(const struct junctions *j, const unsigned char *s,
+                                      uint64_t places);
 
 /* Adds to the windows' ends the places within pieces that no token spans, and leaves in wide those
  * alone. */
