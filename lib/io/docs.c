@@ -363,6 +363,7 @@ static int make_valid(const struct docs_opt *o, bool known, const char **p, size
     }
     if (utf8_replace(scratch, *p, *n, e) < 0 || buf_reserve(scratch, 64, e) < 0)
         return -1;
+    memset(scratch->s + scratch->len, 0, 64);
     *replaced = true;
     *p = scratch->s;
     *n = scratch->len;
@@ -425,43 +426,58 @@ static int find_text(struct jscan *j, const char *key, const char *hint, struct 
     return 1;
 }
 
+/* Room in scratch, in which the record may stand already: the reservation may move it. */
+static int reserve_behind(struct buf *scratch, struct doc *rec, size_t n, struct err *e)
+{
+    const bool here = scratch->len > 0;
+    const size_t at = here ? (size_t)(rec->raw - scratch->s) : 0;
+    if (buf_reserve(scratch, n, e) < 0)
+        return -1;
+    if (here)
+        rec->raw = scratch->s + at;
+    return 0;
+}
+
+/* As parse_record, where the record is not as most are; scratch has room for it already. */
+static int parse_slowly(const struct docs_opt *o, struct doc *rec, struct buf *scratch,
+                        struct err *e)
+{
+    struct jscan j, text; /* of text the string alone */
+    jscan_init(&j, rec->raw, rec->raw_len);
+    j.utf8_ok = text.utf8_ok = true;
+    bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
+    const char *hint =
+        first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
+    if (find_text(&j, o->key, hint, &text, e) == 0)
+        return 0;
+    rec->text = text.str;
+    rec->len = text.len;
+    if (!text.escaped)
+        return 1;
+    size_t at = scratch->len;
+    if (jscan_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
+        return -1;
+    rec->text = scratch->s + at;
+    rec->len = scratch->len - at;
+    return 1;
+}
+
 /* The text of the record rec->raw. Where bytes were replaced, raw becomes the repaired line, so
  * that what is passed on is valid too. */
 static int parse_record(const struct docs_opt *o, struct doc *rec, struct buf *scratch,
                         bool *replaced, struct err *e)
 {
-    struct jscan j, text; /* of text the string alone */
+    struct jscan_text text;
     int r = make_valid(o, rec->utf8_ok, &rec->raw, &rec->raw_len, scratch, replaced, e);
     if (r <= 0)
         return r;
-    text.utf8_ok = true;
-    if (!jscan_plain_field(rec->raw, rec->raw_len, o->key, &text)) {
-        jscan_init(&j, rec->raw, rec->raw_len);
-        j.utf8_ok = true;
-        bool first = rec->number == 0 && !strcmp(rec->file, "stdin");
-        const char *hint =
-            first ? "; for plain text give --text (one document) or --lines (a line each)" : "";
-        if (find_text(&j, o->key, hint, &text, e) == 0)
-            return 0;
-    }
-    rec->text = text.str;
+    if (reserve_behind(scratch, rec, rec->raw_len + 128, e) < 0)
+        return -1;
+    if (UNLIKELY(
+            !jscan_plain_field(rec->raw, rec->raw_len, o->key, scratch->s + scratch->len, &text)))
+        return parse_slowly(o, rec, scratch, e);
+    rec->text = text.s;
     rec->len = text.len;
-    if (!text.escaped)
-        return 1;
-    size_t at = scratch->len, raw_at = 0, text_at = (size_t)(text.str - rec->raw);
-    bool raw_here = scratch->len > 0;
-    if (raw_here)
-        raw_at = (size_t)(rec->raw - scratch->s);
-    if (buf_reserve(scratch, text.len + 64, e) < 0)
-        return -1;
-    if (raw_here) { /* the reservation may have moved it */
-        rec->raw = scratch->s + raw_at;
-        text.str = rec->raw + text_at;
-    }
-    if (jscan_string(&text, false, scratch, e) < 0 || buf_reserve(scratch, 64, e) < 0)
-        return -1;
-    rec->text = scratch->s + at;
-    rec->len = scratch->len - at;
     return 1;
 }
 

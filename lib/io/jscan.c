@@ -57,9 +57,9 @@ static ALWAYS_INLINE uint64_t stops8(const unsigned char *s)
            high;
 }
 
-size_t jscan_scan_portable(const char *s, size_t n, bool *escaped)
+/* Bytes before the first quote, backslash or control character. */
+static size_t run_of(const char *s, size_t n)
 {
-    (void)escaped; /* it passes over none */
     const unsigned char *p = (const unsigned char *)s;
     size_t i = 0;
     while (n - i >= BLOCK && !block_stops(p + i))
@@ -74,26 +74,83 @@ size_t jscan_scan_portable(const char *s, size_t n, bool *escaped)
     return i;
 }
 
-typedef size_t scan_fn(const char *s, size_t n, bool *escaped);
-static scan_fn scan_first;
-static scan_fn *_Atomic scan = scan_first;
+const char jscan_short_escape[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+};
+/* The upper half has a bit each: 2 1, 5 2, 6 4, 7 8. */
+const uint8_t jscan_escape_high[16] = {[2] = 1, [5] = 2, [6] = 4, [7] = 8};
+const uint8_t jscan_escape_low[16] = {
+    [0x2] = 1 | 4 | 8, [0x4] = 8, [0x6] = 4, [0xc] = 2, [0xe] = 4, [0xf] = 1};
+
+/* What the escape of two characters at s stands for; 0: there is none. */
+static ALWAYS_INLINE char short_escape_at(const char *s, size_t n)
+{
+    return n >= 2 && *s == '\\' ? jscan_short_escape[(unsigned char)s[1]] : 0;
+}
+
+size_t jscan_scan_portable(const char *s, size_t n, bool *escaped)
+{
+    size_t i = run_of(s, n);
+    for (; short_escape_at(s + i, n - i); i += run_of(s + i, n - i)) {
+        *escaped = true;
+        i += 2;
+    }
+    return i;
+}
+
+size_t jscan_take_portable(const char *s, size_t n, char **to, bool *escaped)
+{
+    char *out = *to;
+    size_t i = 0;
+    for (;;) {
+        const size_t run = run_of(s + i, n - i);
+        if (!*escaped && (run == n || s[run] != '\\'))
+            return run;
+        *escaped = true;
+        memcpy(out, s + i, run);
+        out += run;
+        i += run;
+        const char c = short_escape_at(s + i, n - i);
+        if (!c)
+            break;
+        *out++ = c;
+        i += 2;
+    }
+    *to = out;
+    return i;
+}
+
+/* The loops over strings for one kind of processor. */
+struct loops {
+    size_t (*scan)(const char *s, size_t n, bool *escaped);
+    size_t (*take)(const char *s, size_t n, char **to, bool *escaped);
+};
 
 /* Chooses for this processor, once. */
-static size_t scan_first(const char *s, size_t n, bool *escaped)
+static const struct loops *choose(void)
 {
-    scan_fn *chosen = jscan_scan_portable;
+    static const struct loops portable = {jscan_scan_portable, jscan_take_portable};
+    static const struct loops *_Atomic chosen;
+    const struct loops *l = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (LIKELY(l != NULL))
+        return l;
+    l = &portable;
 #if defined(__x86_64__)
+    static const struct loops avx2 = {jscan_scan_avx2, jscan_take_avx2},
+                              avx512 = {jscan_scan_avx512, jscan_take_avx512},
+                              vbmi = {jscan_scan_avx512vbmi, jscan_take_avx512vbmi};
     enum isa isa;
     if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
-        chosen = isa == ISA_AVX2 ? jscan_scan_avx2 : jscan_scan_avx512;
+        l = isa == ISA_AVX2 ? &avx2 : cpu_uses_vbmi2() ? &vbmi : &avx512;
 #endif
-    atomic_store(&scan, chosen);
-    return chosen(s, n, escaped);
+    atomic_store(&chosen, l);
+    return l;
 }
 
 size_t jscan_scan_string(const char *s, size_t n, bool *escaped)
 {
-    return atomic_load_explicit(&scan, memory_order_relaxed)(s, n, escaped);
+    return choose()->scan(s, n, escaped);
 }
 
 /* The value of a hexadecimal digit, or -1. */
@@ -117,11 +174,6 @@ static int32_t hex4(const char *s)
     }
     return v;
 }
-
-const char jscan_short_escape[256] = {
-    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
-};
 
 /* From the opening quote at j->pos behind the closing one; sets str, len and escaped. */
 static int scan_string(struct jscan *j)
@@ -161,6 +213,27 @@ static ALWAYS_INLINE size_t spaces(const char *p, size_t i, size_t n)
     return i;
 }
 
+/* One escape of a string that scan_string has accepted: its bytes to out (1 to 4), its end. */
+static const char *unescape_one(const char *s, const char *end, char *out, int *n_out)
+{
+    *n_out = 1;
+    if (s[1] != 'u') {
+        *out = jscan_short_escape[(unsigned char)s[1]];
+        return s + 2;
+    }
+    uint32_t cp = (uint32_t)hex4(s + 2);
+    s += 6;
+    if (cp - 0xd800 < 0x400 && end - s >= 6 && s[0] == '\\' && s[1] == 'u') {
+        uint32_t low = (uint32_t)hex4(s + 2);
+        if (low - 0xdc00 < 0x400) {
+            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+            s += 6;
+        }
+    }
+    *n_out = utf8_put(out, cp - 0xd800 < 0x800 ? 0xfffd : cp);
+    return s;
+}
+
 /* The closing quote of a string, whose first byte is p[i], with short escapes alone; n: it is no
  * such. */
 static ALWAYS_INLINE size_t plain_end(const char *p, size_t i, size_t n, bool *escaped)
@@ -176,7 +249,32 @@ static ALWAYS_INLINE size_t plain_end(const char *p, size_t i, size_t n, bool *e
     return i < n && p[i] == '"' ? i : n;
 }
 
-bool jscan_plain_field(const char *p, size_t n, const char *key, struct jscan *text)
+/* The same of a string that is wanted, with any good escapes: where these are, it goes to `to`. */
+static ALWAYS_INLINE size_t plain_text(const char *p, size_t i, size_t n, char *to,
+                                       struct jscan_text *text)
+{
+    bool escaped = false;
+    const size_t from = i;
+    char *end = to;
+    for (;;) {
+        i += choose()->take(p + i, n - i, &end, &escaped);
+        if (LIKELY(i < n && p[i] == '"'))
+            break;
+        const size_t slash = i;
+        while (n - i >= 6 && p[i] == '\\' && p[i + 1] == 'u' && hex4(p + i + 2) >= 0) {
+            int len;
+            i = (size_t)(unescape_one(p + i, p + n, end, &len) - p);
+            end += len;
+        }
+        if (i == slash)
+            return n;
+    }
+    text->s = escaped ? to : p + from;
+    text->len = escaped ? (size_t)(end - to) : i - from;
+    return i;
+}
+
+bool jscan_plain_field(const char *p, size_t n, const char *key, char *to, struct jscan_text *text)
 {
     size_t key_len = strlen(key), i = 0;
     bool found = false, escaped;
@@ -196,13 +294,8 @@ bool jscan_plain_field(const char *p, size_t n, const char *key, struct jscan *t
         i = spaces(p, i + 1, n);
         size_t from = i;
         if (i < n && p[i] == '"') {
-            end = plain_end(p, i + 1, n, &escaped);
-            if (wanted) {
-                found = true;
-                text->str = p + i + 1;
-                text->len = end - i - 1;
-                text->escaped = escaped;
-            }
+            found |= wanted;
+            end = wanted ? plain_text(p, i + 1, n, to, text) : plain_end(p, i + 1, n, &escaped);
             i = end + 1;
         } else {
             while (i < n && p[i] >= '0' && p[i] <= '9')
@@ -404,58 +497,28 @@ int jscan_skip(struct jscan *j)
     return 0;
 }
 
-/* One escape of a string that scan_string has accepted: its bytes to out (1 to 4), its end. */
-static const char *unescape_one(const char *s, const char *end, char *out, int *n_out)
-{
-    *n_out = 1;
-    if (s[1] != 'u') {
-        *out = jscan_short_escape[(unsigned char)s[1]];
-        return s + 2;
-    }
-    uint32_t cp = (uint32_t)hex4(s + 2);
-    s += 6;
-    if (cp - 0xd800 < 0x400 && end - s >= 6 && s[0] == '\\' && s[1] == 'u') {
-        uint32_t low = (uint32_t)hex4(s + 2);
-        if (low - 0xdc00 < 0x400) {
-            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
-            s += 6;
-        }
-    }
-    *n_out = utf8_put(out, cp - 0xd800 < 0x800 ? 0xfffd : cp);
-    return s;
-}
-
-typedef size_t unescape_fn(char **to, const char *s, size_t n);
-static unescape_fn *unescape_of(void)
-{
-#if defined(__x86_64__)
-    enum isa isa;
-    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
-        return isa == ISA_AVX2 ? jscan_unescape_avx2 : jscan_unescape_avx512;
-#endif
-    return NULL;
-}
-
-/* An escape is never shorter than what it stands for, so len bytes are room enough. */
+/* An escape is never shorter than what it stands for, so len bytes are room enough, but for what
+ * jscan_take_*() may write too. Of s, whose escapes are good, 64 bytes stand behind what these
+ * read.
+ */
 static int unescape(struct buf *out, const char *s, size_t len, struct err *e)
 {
+    enum { BEHIND = 64 };
+    const struct loops *l = choose();
     const char *end = s + len;
-    unescape_fn *most = unescape_of();
-    if (buf_reserve(out, len + 1, e) < 0)
+    bool escaped = true;
+    if (buf_reserve(out, len + BEHIND, e) < 0)
         return -1;
     char *to = out->s + out->len;
     while (s < end) {
-        if (most)
-            s += most(&to, s, (size_t)(end - s));
-        const char *slash = memchr(s, '\\', (size_t)(end - s));
-        const size_t run = (size_t)((slash ? slash : end) - s);
-        int n = 0;
-        memcpy(to, s, run);
-        to += run;
-        s += run;
-        if (slash)
+        size_t left = (size_t)(end - s);
+        int n;
+        if (left > BEHIND)
+            s += l->take(s, left - BEHIND, &to, &escaped);
+        else
+            s += jscan_take_portable(s, left, &to, &escaped);
+        for (; s < end && *s == '\\'; to += n) /* those of \u often follow each other */
             s = unescape_one(s, end, to, &n);
-        to += n;
     }
     *to = 0;
     out->len = (size_t)(to - out->s);

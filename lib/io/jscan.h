@@ -64,11 +64,16 @@ bool jscan_key_is(const struct jscan *j, const char *name); /* compares unescape
 int jscan_string(const struct jscan *j, bool replace, struct buf *out, struct err *e);
 int jscan_int(const struct jscan *j, int64_t *out); /* -1: not an integer or out of range */
 int jscan_real(const struct jscan *j, double *out); /* -1: not finite in double */
-/* The string value of key in an object of plain members, the last if there are several: strings
- * with short escapes at most and whole numbers not below 0; of text it sets str, len and escaped.
- * False: look with jscan, which accepts more and says what is wrong. 8 readable bytes stand behind
- * p[0..n). */
-bool jscan_plain_field(const char *p, size_t n, const char *key, struct jscan *text);
+struct jscan_text {
+    const char *s;
+    size_t len;
+};
+/* The string value of key, unescaped, in an object of plain members, the last if there are several:
+ * whole numbers not below 0, and strings, which but for that of key have short escapes at most. It
+ * lies in p[0..n), which is valid UTF-8, or where it holds escapes at `to`, which has room for n +
+ * 64 bytes. False: look with jscan, which accepts more and says what is wrong. 64 readable bytes
+ * stand behind p[0..n). */
+bool jscan_plain_field(const char *p, size_t n, const char *key, char *to, struct jscan_text *text);
 /* The loop in which a long string is read: bytes of s[0..n) before the first quote, control
  * character, or backslash that the caller is to look at; n if there is none. Good escapes of two
  * characters may have been passed over: *escaped becomes true then. */

@@ -4,6 +4,7 @@
 #    include <stdint.h>
 
 #    include "base/compiler.h"
+#    include "io/jscan_int.h"
 
 struct bytes {
     __m256i v[2];
@@ -40,6 +41,25 @@ static ALWAYS_INLINE uint64_t below(const struct bytes *b, unsigned char c)
                   _mm256_cmpeq_epi8(_mm256_min_epu8(b->v[1], most), b->v[1]));
 }
 
+static ALWAYS_INLINE __m256i table(const uint8_t t[16])
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)t));
+}
+
+static ALWAYS_INLINE __m256i no_short_escapes(__m256i v)
+{
+    const __m256i upper = _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(0x0f));
+    return _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(table(jscan_escape_low), v),
+                                              _mm256_shuffle_epi8(table(jscan_escape_high), upper)),
+                             _mm256_setzero_si256());
+}
+
+static ALWAYS_INLINE uint64_t short_escapes(const struct bytes *b)
+{
+    return ~joined(no_short_escapes(b->v[0]), no_short_escapes(b->v[1]));
+}
+
+#    include "io/jscan_runs_int.h"
 #    include "io/jscan_vec_impl_int.h"
 
 size_t jscan_scan_avx2(const char *s, size_t n, bool *escaped)
@@ -47,9 +67,9 @@ size_t jscan_scan_avx2(const char *s, size_t n, bool *escaped)
     return scan_string_by(s, n, escaped);
 }
 
-size_t jscan_unescape_avx2(char **to, const char *s, size_t n)
+size_t jscan_take_avx2(const char *s, size_t n, char **to, bool *escaped)
 {
-    return unescape_by(to, s, n);
+    return take_string_by(s, n, to, escaped);
 }
 #else
 typedef int no_jscan_of_another_processor;

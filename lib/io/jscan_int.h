@@ -4,19 +4,25 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* jscan_scan_string. */
 size_t jscan_scan_portable(const char *s, size_t n, bool *escaped);
 size_t jscan_scan_avx2(const char *s, size_t n, bool *escaped);
 size_t jscan_scan_avx512(const char *s, size_t n, bool *escaped);
+size_t jscan_scan_avx512vbmi(const char *s, size_t n, bool *escaped);
 
-/* Undoes the escapes of two characters in s, whose escapes are good, up to one that begins with \u
- * or to some place not far from the end; returns how much it took. *to has room for n bytes and
- * comes to stand behind those that were written. */
-size_t jscan_unescape_avx2(char **to, const char *s, size_t n);
-size_t jscan_unescape_avx512(char **to, const char *s, size_t n);
+/* The same where the string is wanted too, without its escapes: all that is
+ * passed over goes to *to, which moves behind it, unless *escaped was false and there is no
+ * backslash. There is room for n + 64 bytes, and 64 readable bytes stand behind s[0..n). */
+size_t jscan_take_portable(const char *s, size_t n, char **to, bool *escaped);
+size_t jscan_take_avx2(const char *s, size_t n, char **to, bool *escaped);
+size_t jscan_take_avx512(const char *s, size_t n, char **to, bool *escaped);
+size_t jscan_take_avx512vbmi(const char *s, size_t n, char **to, bool *escaped);
 
 /* What the character behind a backslash stands for; 0: it is no escape of two characters. */
 extern const char jscan_short_escape[256];
+/* One of them has a bit that stands at both its lower and its upper half. */
+extern const uint8_t jscan_escape_low[16], jscan_escape_high[16];
 
 #endif

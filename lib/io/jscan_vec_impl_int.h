@@ -4,9 +4,15 @@
  *
  *     struct bytes, 64 of them, with
  *     static void load(struct bytes *b, const char *s);
- *     static void store(char *to, const struct bytes *b);
  *     static uint64_t is(const struct bytes *b, char c);              bytes equal to c, as bits
  *     static uint64_t below(const struct bytes *b, unsigned char c);  less than c
+ *     static uint64_t short_escapes(const struct bytes *b);           one of "\\/bfnrt
+ *     static char *put(char *to, const char *s, const struct bytes *b, uint64_t begin,
+ *                      uint64_t behind, unsigned at);
+ *
+ * put writes the first `at` bytes of the block b, which was loaded from s, to `to`: without the
+ * backslashes that begin escapes, and with what the bytes behind those stand for; it returns where
+ * that ends, and may have written up to 64 bytes more.
  */
 #include <string.h>
 
@@ -27,11 +33,10 @@ static ALWAYS_INLINE uint64_t behind_slashes(uint64_t slash, uint64_t *carry)
     return behind;
 }
 
-/* Bytes that a backslash may stand before alone. */
-static ALWAYS_INLINE uint64_t short_escapes(const struct bytes *b)
+/* The first quote, control character, or backslash (one place behind it) of no short escape. */
+static ALWAYS_INLINE uint64_t stops(const struct bytes *b, uint64_t behind)
 {
-    return is(b, 'n') | is(b, '"') | is(b, '\\') | is(b, 't') | is(b, 'r') | is(b, '/') |
-           is(b, 'b') | is(b, 'f');
+    return (is(b, '"') & ~behind) | below(b, ' ') | (behind & ~short_escapes(b));
 }
 
 static ALWAYS_INLINE size_t scan_string_by(const char *s, size_t n, bool *escaped)
@@ -48,9 +53,7 @@ static ALWAYS_INLINE size_t scan_string_by(const char *s, size_t n, bool *escape
         }
         const uint64_t slash = is(&b, '\\');
         behind = behind_slashes(slash, &carry);
-        uint64_t stop = (is(&b, '"') & ~behind) | below(&b, ' ');
-        if (behind) /* seldom often, so that it is foreseen */
-            stop |= behind & ~short_escapes(&b);
+        const uint64_t stop = stops(&b, behind);
         if (UNLIKELY(stop)) {
             const unsigned at = (unsigned)CTZ64(stop);
             slashes |= slash & ((UINT64_C(1) << at) - 1);
@@ -63,36 +66,41 @@ static ALWAYS_INLINE size_t scan_string_by(const char *s, size_t n, bool *escape
     return n - carry;
 }
 
-static ALWAYS_INLINE size_t unescape_by(char **out, const char *s, size_t n)
+static ALWAYS_INLINE size_t take_string_by(const char *s, size_t n, char **to, bool *escaped)
 {
-    char *to = *out;
-    size_t at = 0;
+    uint64_t carry = 0;
+    size_t i = 0;
     struct bytes b;
-    while (n - at >= 192) {
-        load(&b, s + at);
-        store(to, &b);
-        size_t done = 0; /* bytes of the block that are right where they are now */
-        for (uint64_t slash = is(&b, '\\'); slash;) {
-            const unsigned i = (unsigned)CTZ64(slash);
-            const unsigned char c = (unsigned char)s[at + i + 1];
-            to += i - done;
-            if (c == 'u') {
-                *out = to;
-                return at + i;
-            }
-            *to++ = jscan_short_escape[c];
-            done = i + 2;
-            struct bytes rest;
-            load(&rest, s + at + done);
-            store(to, &rest);
-            slash = done < 64 ? slash & ~UINT64_C(0) << done : 0;
+    if (!*escaped) {
+        for (;; i += 64) {
+            if (i >= n)
+                return n;
+            load(&b, s + i);
+            const uint64_t stop = is(&b, '"') | is(&b, '\\') | below(&b, ' ');
+            if (LIKELY(!stop))
+                continue;
+            const size_t at = i + (size_t)CTZ64(stop);
+            if (at >= n || s[at] != '\\')
+                return at < n ? at : n;
+            break;
         }
-        if (done < 64) {
-            to += 64 - done;
-            done = 64;
-        }
-        at += done;
+        *escaped = true;
+        memcpy(*to, s, i);
+        *to += i;
     }
-    *out = to;
-    return at;
+    for (; i < n; i += 64) {
+        load(&b, s + i);
+        const uint64_t slash = is(&b, '\\');
+        const uint64_t behind = behind_slashes(slash, &carry);
+        uint64_t stop = stops(&b, behind);
+        if (UNLIKELY(n - i < 64))
+            stop |= UINT64_C(1) << (n - i);
+        if (UNLIKELY(stop)) {
+            const unsigned at = (unsigned)CTZ64(stop);
+            *to = put(*to, s + i, &b, slash & ~behind, behind, at);
+            return i + at - (behind >> at & 1);
+        }
+        *to = put(*to, s + i, &b, slash & ~behind, behind, 64);
+    }
+    return n - carry;
 }
