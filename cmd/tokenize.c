@@ -264,7 +264,8 @@ static int open_all(struct tokenize *t, struct err *e)
     if (!t->workers)
         return -1;
     for (int64_t i = 0; i < t->n_threads; i++)
-        if (!(t->workers[i].encoder = encoder_new(t->tokenizer, e)))
+        if (!(t->workers[i].encoder =
+                  i ? encoder_new_beside(t->workers[0].encoder, e) : encoder_new(t->tokenizer, e)))
             return -1;
     t->docs = docs_open(t->prog->operands, t->prog->n_operands, &t->docs_opt, e);
     if (!t->docs)

@@ -2,8 +2,8 @@
  * Tokenizers: text to ids and back, as the tokenizer.json of the model says.
  *
  * A tokenizer is immutable once opened and may be shared by threads; each thread has its own
- * encoder (scratch and a cache of fixed size; ids never depend on what was encoded before) and
- * each stream of ids its own decoder.
+ * encoder (scratch, and a cache of bounded size, which encoders may share; ids never depend on
+ * what was encoded before) and each stream of ids its own decoder.
  *
  *     struct tokenizer *t = tokenizer_open("tok.json", &e);
  *     struct encoder *x = encoder_new(t, &e);
@@ -87,6 +87,9 @@ struct text_span {
     size_t from, to;
 };
 struct encoder *encoder_new(const struct tokenizer *t, struct err *e);
+/* Another one, for another thread, with the same cache. All are made before any of them is used,
+ * and each is freed, in any order, when none is used any more. */
+struct encoder *encoder_new_beside(const struct encoder *first, struct err *e);
 /* Appends the ids of text[0..n) (64 readable bytes behind it) to out. Text that is not valid UTF-8
  * is an error that names the byte, and so is one whose spans cut a character. In the given
  * spans (ascending, disjoint) added tokens are ordinary text: what a user typed cannot forge the

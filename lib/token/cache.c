@@ -1,11 +1,15 @@
 /* What pieces of text became: see cache.h. */
 #include "token/cache.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/sys.h"
 
-/* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results. */
+/* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results; as much again while some
+ * still see the table before. */
 enum { FIRST_BITS = 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
 
 #define ALL UINT64_MAX
@@ -26,75 +30,239 @@ const uint64_t cache_keep[CACHE_INLINE + 1][4] = {
     KEEP_ON(15),
 };
 
-static uint64_t homes_of(size_t n_cells)
+/* All but what is in cells is written with the lock held. */
+struct cache_pool {
+    uint32_t *words;
+    atomic_size_t used;
+};
+
+struct cache_table {
+    struct cache_cell *cells;
+    size_t n_cells;
+    struct cache_pool *pool; /* also of the table before, if that one grew */
+    atomic_size_t used;      /* cells */
+    int n_users;
+};
+
+struct cache_shared {
+    pthread_mutex_t lock;
+    int n_users; /* struct caches; if there is one, nobody needs the lock */
+    struct cache_table *_Atomic table;
+    struct cache_table *old; /* NULL: nobody sees the one before any more */
+};
+
+static void lock(struct cache_shared *s)
 {
-    return (n_cells - 2) * sizeof(struct cache_cell);
+    if (s->n_users > 1)
+        pthread_mutex_lock(&s->lock);
 }
 
-int cache_init(struct cache *c, struct err *e)
+static void unlock(struct cache_shared *s)
 {
-    *c = (struct cache){.n_cells = (size_t)1 << FIRST_BITS, .pool_used = 1};
-    c->homes = homes_of(c->n_cells);
-    c->cells = sys_pages(c->n_cells * sizeof *c->cells, e);
-    c->pool = sys_pages(POOL_WORDS * sizeof *c->pool, e);
-    return c->cells && c->pool ? 0 : -1;
+    if (s->n_users > 1)
+        pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- tables */
+
+static void pool_free(struct cache_pool *p)
+{
+    if (p)
+        sys_pages_free(p->words, POOL_WORDS * sizeof *p->words);
+    free(p);
+}
+
+static struct cache_pool *pool_new(struct err *e)
+{
+    struct cache_pool *p = mem_new(1, sizeof *p, e);
+    if (!p || !(p->words = sys_pages(POOL_WORDS * sizeof *p->words, e))) {
+        free(p);
+        return NULL;
+    }
+    atomic_store(&p->used, 1); /* place 0 is none: no cell of a long piece is equal to a bare key */
+    return p;
+}
+
+static void table_free(struct cache_table *t)
+{
+    if (t)
+        sys_pages_free(t->cells, t->n_cells * sizeof *t->cells);
+    free(t);
+}
+
+static struct cache_table *table_new(size_t n_cells, struct cache_pool *pool, struct err *e)
+{
+    struct cache_table *t = mem_new(1, sizeof *t, e);
+    if (!t || !(t->cells = sys_pages(n_cells * sizeof *t->cells, e))) {
+        free(t);
+        return NULL;
+    }
+    t->n_cells = n_cells;
+    t->pool = pool;
+    return t;
+}
+
+static void see(struct cache *c, struct cache_table *t)
+{
+    c->table = t;
+    c->cells = t->cells;
+    c->n_cells = t->n_cells;
+    c->homes = (t->n_cells - 2) * sizeof *t->cells;
+    c->pool = t->pool->words;
+    t->n_users++;
+}
+
+/* Who leaves a table that is not the present one, as the last, frees it. */
+static void leave(struct cache *c)
+{
+    struct cache_shared *s = c->shared;
+    struct cache_table *t = c->table, *now = atomic_load(&s->table);
+    if (!t || --t->n_users > 0 || t == now)
+        return;
+    if (t->pool != now->pool)
+        pool_free(t->pool);
+    if (t == s->old)
+        s->old = NULL;
+    table_free(t);
+}
+
+static struct cache_shared *shared_new(struct err *e)
+{
+    struct cache_shared *s = mem_new(1, sizeof *s, e);
+    struct cache_pool *pool = s ? pool_new(e) : NULL;
+    struct cache_table *table = pool ? table_new((size_t)1 << FIRST_BITS, pool, e) : NULL;
+    if (!table) {
+        pool_free(pool);
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    atomic_store(&s->table, table);
+    return s;
+}
+
+int cache_init(struct cache *c, const struct cache *beside, struct err *e)
+{
+    *c = (struct cache){.shared = beside ? beside->shared : shared_new(e)};
+    if (!c->shared)
+        return -1;
+    c->shared->n_users++;
+    see(c, atomic_load(&c->shared->table));
+    return 0;
 }
 
 void cache_release(struct cache *c)
 {
-    sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
-    sys_pages_free(c->pool, POOL_WORDS * sizeof *c->pool);
+    struct cache_shared *s = c->shared;
+    if (!s)
+        return;
+    leave(c);
+    if (--s->n_users == 0) {
+        struct cache_table *t = atomic_load(&s->table);
+        pool_free(t->pool);
+        table_free(t);
+        pthread_mutex_destroy(&s->lock);
+        free(s);
+    }
     *c = (struct cache){0};
 }
 
-static void forget(struct cache *c)
+/* ---- growing and forgetting */
+
+static uint64_t get(const _Atomic uint64_t *p)
 {
-    memset(c->cells, 0, c->n_cells * sizeof *c->cells);
-    c->used = 0;
-    c->pool_used = 1; /* place 0 is none: a cell of a long piece is never equal to a bare key */
+    return atomic_load_explicit((_Atomic uint64_t *)p, memory_order_relaxed);
 }
 
-/* A cell's hash is made of what it holds, but for that of a long piece, which k0 is. */
-static uint64_t hash_of(const struct cache_cell *cell)
+static void put(_Atomic uint64_t *p, uint64_t v)
 {
-    return cell->k1 >= CACHE_LONG ? cell->k0 : cache_mix(cell->k0, cell->k1);
+    atomic_store_explicit(p, v, memory_order_relaxed);
 }
 
-static int grow(struct cache *c, struct err *e)
+/* What a table holds, in one that is larger, and that nobody sees yet; but for pieces that others
+ * are about to fill the cells of. */
+static void copy_cells(struct cache_table *to, const struct cache_table *from)
 {
-    size_t n = c->n_cells * 4;
-    struct cache_cell *cells = sys_pages(n * sizeof *cells, e);
-    if (!cells)
-        return -1;
-    struct cache grown = *c;
-    grown.cells = cells;
-    grown.n_cells = n;
-    grown.homes = homes_of(n);
-    for (size_t i = 0; i < c->n_cells; i++) {
-        if (c->cells[i].k1 == 0)
+    struct cache at = {.cells = to->cells, .homes = (to->n_cells - 2) * sizeof *to->cells};
+    for (size_t i = 0; i < from->n_cells; i++) {
+        const struct cache_cell *was = &from->cells[i];
+        const uint64_t k1 = cache_load(&was->k1), k0 = get(&was->k0);
+        if (k1 == 0 || cache_is_none(was))
             continue;
-        struct cache_cell *cell = cache_home(&grown, hash_of(&c->cells[i]));
-        while (cell->k1)
-            cell = cell + 1 < cells + n ? cell + 1 : cells;
-        *cell = c->cells[i];
+        /* a cell's hash is made of what it holds, but for that of a long piece, which k0 is */
+        struct cache_cell *cell = cache_home(&at, k1 >= CACHE_LONG ? k0 : cache_mix(k0, k1));
+        while (get(&cell->k1))
+            cell = cell + 1 < to->cells + to->n_cells ? cell + 1 : to->cells;
+        put(&cell->k0, k0);
+        put(&cell->k1, k1);
+        put(&cell->id[0], get(&was->id[0]));
+        put(&cell->id[1], get(&was->id[1]));
+        to->used++;
     }
-    sys_pages_free(c->cells, c->n_cells * sizeof *c->cells);
-    *c = grown;
+}
+
+static size_t used(const atomic_size_t *n)
+{
+    return atomic_load_explicit((atomic_size_t *)n, memory_order_relaxed);
+}
+
+static bool is_pool_full(const struct cache_pool *p)
+{
+    return used(&p->used) > POOL_WORDS - POOL_WORDS / 8;
+}
+
+static bool is_full(const struct cache_table *t, size_t n)
+{
+    return used(&t->used) + n > t->n_cells / 2 || is_pool_full(t->pool);
+}
+
+/* A larger table or, if this one is the largest or the pool is full, an empty one. */
+static int replace(struct cache_shared *s, struct err *e)
+{
+    struct cache_table *was = atomic_load(&s->table), *t;
+    const bool grows = was->n_cells < MOST_CELLS && !is_pool_full(was->pool);
+    struct cache_pool *pool = grows ? was->pool : pool_new(e);
+    if (!pool)
+        return -1;
+    t = table_new(grows ? was->n_cells * 4 : was->n_cells, pool, e);
+    if (!t) {
+        if (!grows)
+            pool_free(pool);
+        return -1;
+    }
+    if (grows)
+        copy_cells(t, was);
+    atomic_store(&s->table, t);
+    s->old = was;
     return 0;
+}
+
+static NO_INLINE int move_on(struct cache *c, size_t n, struct err *e)
+{
+    struct cache_shared *s = c->shared;
+    int rc = 0;
+    lock(s);
+    const struct cache_table *now = atomic_load(&s->table);
+    if (!s->old && is_full(now, n))
+        rc = replace(s, e);
+    struct cache_table *t = atomic_load(&s->table);
+    if (rc == 0 && t != c->table) {
+        leave(c);
+        see(c, t);
+    }
+    unlock(s);
+    return rc;
 }
 
 int cache_ready(struct cache *c, size_t n, struct err *e)
 {
-    if (c->used + n > c->n_cells / 2) {
-        if (c->n_cells == MOST_CELLS)
-            forget(c);
-        else if (grow(c, e) < 0)
-            return -1;
-    }
-    if (c->pool_used > POOL_WORDS - POOL_WORDS / 8)
-        forget(c);
-    return 0;
+    if (LIKELY(c->table == atomic_load_explicit(&c->shared->table, memory_order_acquire) &&
+               !is_full(c->table, n)))
+        return 0;
+    return move_on(c, n, e);
 }
+
+/* ---- pieces */
 
 struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n)
 {
@@ -104,61 +272,111 @@ struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n)
 
 bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const char *s, size_t n)
 {
-    const uint32_t *p = c->pool + (uint32_t)cell->k1;
+    const uint32_t *p = c->pool + (uint32_t)cache_load(&cell->k1);
     return p[0] == n && memcmp(p + 1, s, n) == 0;
 }
 
-/* The place of n words in the pool; false: there is no room. */
-static bool take(struct cache *c, size_t n, uint32_t *at)
+/* The place of n words in the pool; 0: there is no room. */
+static uint32_t take_words(struct cache_pool *p, size_t n)
 {
-    if (POOL_WORDS - c->pool_used < n)
-        return false;
-    *at = (uint32_t)c->pool_used;
-    c->pool_used += n;
+    const size_t at = used(&p->used);
+    if (POOL_WORDS - at < n)
+        return 0;
+    atomic_store_explicit(&p->used, at + n, memory_order_relaxed);
+    return (uint32_t)at;
+}
+
+/* ids as a cell holds them; ids and n_ids are of no use where there is no room for many. */
+static bool pack_ids(struct cache_pool *p, const uint32_t *ids, size_t n_ids, uint64_t pair[2])
+{
+    uint32_t few[CACHE_IDS] = {0};
+    if (n_ids > CACHE_IDS) {
+        const uint32_t at = take_words(p, n_ids);
+        if (!at)
+            return false;
+        memcpy(p->words + at, ids, n_ids * sizeof *ids);
+        few[1] = at;
+        few[2] = (uint32_t)n_ids;
+        n_ids = CACHE_POOLED;
+    } else {
+        memcpy(few, ids, n_ids * sizeof *ids);
+    }
+    few[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
+    pair[0] = few[0] | (uint64_t)few[1] << 32;
+    pair[1] = few[2] | (uint64_t)few[3] << 32;
     return true;
 }
 
-bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, size_t n)
+/* The word that k1 is with the place of the piece's bytes; 0: there is no room. */
+static uint64_t keep_bytes(struct cache_pool *p, const struct cache_key *k, size_t n)
 {
-    struct cache_cell taken = {.k0 = k->k0, .k1 = k->k1};
-    uint32_t at;
-    if (c->used >= c->n_cells - c->n_cells / 4)
-        return false;
-    if (n > CACHE_INLINE) {
-        /* what is long seldom comes again: it must not fill the pool */
-        if ((n > 8 * CACHE_INLINE && c->pool_used > POOL_WORDS / 4) ||
-            !take(c, 1 + (n + 3) / 4, &at))
-            return false;
-        c->pool[at] = (uint32_t)n;
-        memcpy(c->pool + at + 1, k->s, n);
-        taken.k1 |= at;
-    }
-    taken.id[0] = (uint32_t)CACHE_NONE << CACHE_COUNT_AT;
-    *cell = taken;
-    c->used++;
-    return true;
+    if (n <= CACHE_INLINE)
+        return k->k1;
+    /* what is long seldom comes again: it must not fill the pool */
+    if (n > 8 * CACHE_INLINE && used(&p->used) > POOL_WORDS / 4)
+        return 0;
+    const uint32_t at = take_words(p, 1 + (n + 3) / 4);
+    if (!at)
+        return 0;
+    p->words[at] = (uint32_t)n;
+    memcpy(p->words + at + 1, k->s, n);
+    return k->k1 | at;
+}
+
+/* With pair as its ids. */
+static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, size_t n,
+                                    const uint64_t pair[2], bool *mine)
+{
+    struct cache_table *t = c->table;
+    bool found;
+    struct cache_cell *cell = cache_place(c, k, n, &found);
+    *mine = false;
+    if (found)
+        return cell;
+    const size_t n_used = used(&t->used);
+    const uint64_t k1 = n_used < t->n_cells - t->n_cells / 4 ? keep_bytes(t->pool, k, n) : 0;
+    if (!k1)
+        return NULL;
+    put(&cell->k0, k->k0);
+    put(&cell->id[1], pair[1]);
+    put(&cell->id[0], pair[0]);
+    atomic_store_explicit(&cell->k1, k1, memory_order_release);
+    atomic_store_explicit(&t->used, n_used + 1, memory_order_relaxed);
+    *mine = true;
+    return cell;
+}
+
+struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t n, bool *mine)
+{
+    static const uint64_t none[2] = {(uint64_t)CACHE_NONE << CACHE_COUNT_AT, 0};
+    lock(c->shared);
+    struct cache_cell *cell = take_cell(c, k, n, none, mine);
+    unlock(c->shared);
+    return cell;
 }
 
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids)
 {
-    uint32_t at;
-    if (n_ids <= CACHE_IDS) {
-        memcpy(cell->id, ids, n_ids * sizeof *ids);
-        cell->id[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
-    } else if (take(c, n_ids, &at)) {
-        memcpy(c->pool + at, ids, n_ids * sizeof *ids);
-        cell->id[0] = (uint32_t)CACHE_POOLED << CACHE_COUNT_AT;
-        cell->id[1] = at;
-        cell->id[2] = (uint32_t)n_ids;
-    }
+    const bool many = n_ids > CACHE_IDS;
+    uint64_t pair[2];
+    if (many)
+        lock(c->shared);
+    const bool fits = pack_ids(c->table->pool, ids, n_ids, pair);
+    if (many)
+        unlock(c->shared);
+    if (!fits)
+        return;
+    put(&cell->id[1], pair[1]);
+    atomic_store_explicit(&cell->id[0], pair[0], memory_order_release);
 }
 
 void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
                size_t n_ids)
 {
-    struct cache_cell *cell = cache_find(c, k, n);
-    if (POOL_WORDS - c->pool_used < CACHE_LONGEST + n_ids) /* it must not stay without ids */
-        return;
-    if (cache_take(c, cell, k, n))
-        cache_fill(c, cell, ids, n_ids);
+    uint64_t pair[2];
+    bool mine;
+    lock(c->shared);
+    if (pack_ids(c->table->pool, ids, n_ids, pair))
+        take_cell(c, k, n, pair, &mine);
+    unlock(c->shared);
 }

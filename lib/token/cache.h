@@ -1,15 +1,21 @@
 /*
- * What pieces of text became: a hash table from pieces to ids, one an encoder, of bounded size.
+ * What pieces of text became: a hash table from pieces to ids of bounded size, which the encoders
+ * of several threads may share, each through a struct cache of its own.
  *
  * A cell is half a cache line: up to 15 bytes of the piece and its length, and up to 4 ids, their
  * number in the top bits of the first. Longer pieces and longer results stand in a pool, and the
  * cell says where. When table or pool is full, all is forgotten: ids never depend on what is kept.
- * The table changes its size only in cache_ready(), so that keys hashed and fetched ahead stay good
- * for a batch.
+ * The table that a struct cache sees changes only in its cache_ready(), so that keys hashed and
+ * fetched ahead stay good for a batch.
+ *
+ * Looking up takes no lock: a cell is written once, k1 last, and its ids, if they come later, with
+ * their number last. Who takes a cell holds a lock, and tables that grow or are to be forgotten are
+ * replaced by others, at most two at a time, and freed when nobody sees them any more.
  */
 #ifndef TOKEN_CACHE_H
 #define TOKEN_CACHE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +35,8 @@ enum {
 };
 
 struct cache_cell {
-    uint64_t k0, k1;
-    uint32_t id[CACHE_IDS];
+    _Atomic uint64_t k0, k1;
+    _Atomic uint64_t id[CACHE_IDS / 2]; /* two in each, the first in the low half */
 };
 
 /* k1's top byte is the length of an inline piece, or LONG; of a long piece k0 is a hash and k1's
@@ -42,22 +48,26 @@ struct cache_key {
 };
 #define CACHE_LONG (UINT64_C(0xff) << 56)
 
+struct cache_table;
+struct cache_shared;
 struct cache {
     struct cache_cell *cells;
-    size_t n_cells, used; /* n_cells: a power of two */
+    size_t n_cells; /* a power of two */
     uint64_t homes; /* bits of a hash, from CACHE_HOME_BIT on: at which byte of cells a home is, the
                        first of two cells in a line of the cache */
-    uint32_t *pool; /* words */
-    size_t pool_used;
+    const uint32_t *pool; /* words */
+    struct cache_table *table;
+    struct cache_shared *shared;
 };
 
-int cache_init(struct cache *c, struct err *e);
+/* beside: another thread's, whose table it is to share; before any of those is used. NULL: none. */
+int cache_init(struct cache *c, const struct cache *beside, struct err *e);
 void cache_release(struct cache *c);
-/* Makes room for n more pieces. */
+/* Makes room for n more pieces, if that is possible at the moment. */
 int cache_ready(struct cache *c, size_t n, struct err *e);
-/* Keeps the piece in the empty cell that cache_find gave for it, with CACHE_NONE until cache_fill.
- * false: there is no room. */
-bool cache_take(struct cache *c, struct cache_cell *cell, const struct cache_key *k, size_t n);
+/* The cell of a piece that was not there, with CACHE_NONE until cache_fill; NULL: there is no room.
+ * *mine: it is to be filled; else another thread has taken one for the piece meanwhile. */
+struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t n, bool *mine);
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids);
 /* Both at once: keeps the ids of a piece that is not there, if there is room. */
 void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
@@ -104,60 +114,84 @@ static ALWAYS_INLINE struct cache_key cache_no_key(const struct cache *c, const 
     return (struct cache_key){0, CACHE_LONG, c->cells, s};
 }
 
+static ALWAYS_INLINE uint64_t cache_load(const _Atomic uint64_t *p)
+{
+    return atomic_load_explicit((_Atomic uint64_t *)p, memory_order_acquire);
+}
+
 /* Of a short piece. */
 static ALWAYS_INLINE bool cache_is(const struct cache_cell *cell, const struct cache_key *k)
 {
-    return ((cell->k0 ^ k->k0) | (cell->k1 ^ k->k1)) == 0;
+    return ((cache_load(&cell->k1) ^ k->k1) | (cache_load(&cell->k0) ^ k->k0)) == 0;
 }
 
-/* The piece's cell, or the empty one where it would go. */
-static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const struct cache_key *k,
-                                                   size_t n)
+/* The piece's cell; *found: false where it has none, then the empty one that it could have taken.
+ */
+static ALWAYS_INLINE struct cache_cell *
+cache_place(const struct cache *c, const struct cache_key *k, size_t n, bool *found)
 {
     for (struct cache_cell *cell = k->home;; cell++) {
         if (UNLIKELY(cell == c->cells + c->n_cells))
             cell = c->cells;
-        if (cell->k1 == 0 || cache_is(cell, k) ||
-            (n > CACHE_INLINE && cell->k0 == k->k0 && cell->k1 >= CACHE_LONG &&
-             cache_long_is(c, cell, k->s, n)))
+        *found = cache_is(cell, k) ||
+                 (n > CACHE_INLINE && cache_load(&cell->k1) >= CACHE_LONG &&
+                  cache_load(&cell->k0) == k->k0 && cache_long_is(c, cell, k->s, n));
+        if (*found || cache_load(&cell->k1) == 0)
             return cell;
     }
+}
+
+/* The piece's cell, or NULL. */
+static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const struct cache_key *k,
+                                                   size_t n)
+{
+    bool found;
+    struct cache_cell *cell = cache_place(c, k, n, &found);
+    return found ? cell : NULL;
 }
 
 /* A cell's ids at v, where there is room for CACHE_IDS: how many, or CACHE_POOLED or CACHE_NONE and
  * none that count. */
 static ALWAYS_INLINE uint32_t cache_ids(uint32_t *v, const struct cache_cell *cell)
 {
-    typedef VECTOR(uint32_t, 16) four;
-    const four mask = {(UINT32_C(1) << CACHE_COUNT_AT) - 1, UINT32_MAX, UINT32_MAX, UINT32_MAX};
-    four ids; /* all of them: quicker than to look how many */
-    memcpy(&ids, cell->id, sizeof ids);
-    ids &= mask;
-    memcpy(v, &ids, sizeof ids);
-    return cell->id[0] >> CACHE_COUNT_AT;
+    const uint64_t a = cache_load(&cell->id[0]), b = cache_load(&cell->id[1]);
+    const uint64_t count = UINT64_C(15) << CACHE_COUNT_AT;
+    v[0] = (uint32_t)(a & ~count);
+    v[1] = (uint32_t)(a >> 32);
+    v[2] = (uint32_t)b;
+    v[3] = (uint32_t)(b >> 32); /* all of them: quicker than to look how many */
+    return (uint32_t)(a & count) >> CACHE_COUNT_AT;
 }
 
 static ALWAYS_INLINE bool cache_is_none(const struct cache_cell *cell)
 {
-    return cell->id[0] >> CACHE_COUNT_AT == CACHE_NONE;
+    return (uint32_t)cache_load(&cell->id[0]) >> CACHE_COUNT_AT == CACHE_NONE;
 }
 
 /* How many a cell has, unless it has CACHE_NONE. */
 static ALWAYS_INLINE size_t cache_n_ids(const struct cache_cell *cell)
 {
-    const uint32_t n = cell->id[0] >> CACHE_COUNT_AT;
-    return n == CACHE_POOLED ? cell->id[2] : n;
+    const uint32_t n = (uint32_t)cache_load(&cell->id[0]) >> CACHE_COUNT_AT;
+    return n == CACHE_POOLED ? (uint32_t)cache_load(&cell->id[1]) : n;
+}
+
+/* Of a cell that has CACHE_POOLED. */
+static ALWAYS_INLINE const uint32_t *cache_pooled(const struct cache *c,
+                                                  const struct cache_cell *cell)
+{
+    return c->pool + (cache_load(&cell->id[0]) >> 32);
 }
 
 /* All of them, pooled or not, at v, where there is room for CACHE_IDS more: how many. */
 static ALWAYS_INLINE size_t cache_all_ids(const struct cache *c, uint32_t *v,
                                           const struct cache_cell *cell)
 {
-    const uint32_t n = cache_ids(v, cell);
-    if (LIKELY(n != CACHE_POOLED))
-        return n;
-    memcpy(v, c->pool + cell->id[1], cell->id[2] * sizeof *v);
-    return cell->id[2];
+    uint32_t n = cache_ids(v, cell);
+    if (UNLIKELY(n == CACHE_POOLED)) {
+        n = (uint32_t)cache_load(&cell->id[1]);
+        memcpy(v, cache_pooled(c, cell), n * sizeof *v);
+    }
+    return n;
 }
 
 #endif

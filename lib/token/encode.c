@@ -32,7 +32,8 @@ struct part {
     int flags;
 };
 
-struct encoder *encoder_new(const struct tokenizer *t, struct err *e)
+static struct encoder *new_encoder(const struct tokenizer *t, const struct encoder *beside,
+                                   struct err *e)
 {
     struct encoder *x = mem_new(1, sizeof *x, e);
     if (!x)
@@ -40,14 +41,24 @@ struct encoder *encoder_new(const struct tokenizer *t, struct err *e)
     x->t = t;
     x->form = x->prefixed = (struct buf)BUF_INIT;
     if (t->general)
-        x->general = general_run_new(t->general, e);
+        x->general = general_run_new(t->general, beside ? beside->general : NULL, e);
     else
-        x->pieces = piece_run_new(t, e);
+        x->pieces = piece_run_new(t, beside ? beside->pieces : NULL, e);
     if (!x->general && !x->pieces) {
         encoder_free(x);
         return NULL;
     }
     return x;
+}
+
+struct encoder *encoder_new(const struct tokenizer *t, struct err *e)
+{
+    return new_encoder(t, NULL, e);
+}
+
+struct encoder *encoder_new_beside(const struct encoder *first, struct err *e)
+{
+    return new_encoder(first->t, first, e);
 }
 
 void encoder_free(struct encoder *x)
@@ -216,7 +227,7 @@ int encoder_offsets(struct encoder *x, const char *text, size_t n, int flags,
     if (!(flags & ENCODE_VALID) && check_text(&p, e) < 0)
         return -1;
     if (!x->general && ((!x->own && !(x->own = general_new(x->t, e))) ||
-                        !(x->general = general_run_new(x->own, e))))
+                        !(x->general = general_run_new(x->own, NULL, e))))
         return -1;
     return general_encode(x->general, text, n, flags, literal, n_literal, out, off, e);
 }

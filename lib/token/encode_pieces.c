@@ -44,14 +44,16 @@ struct piece_run {
     uint64_t n_lost;
 };
 
-struct piece_run *piece_run_new(const struct tokenizer *t, struct err *e)
+struct piece_run *piece_run_new(const struct tokenizer *t, const struct piece_run *beside,
+                                struct err *e)
 {
     struct piece_run *x = mem_new(1, sizeof *x, e);
     if (!x)
         return NULL;
     x->t = t;
     keys_init(&x->keys);
-    if (cache_init(&x->cache, e) < 0 || !(x->scratch = t->ops->scratch_new(t->model, e)) ||
+    if (cache_init(&x->cache, beside ? &beside->cache : NULL, e) < 0 ||
+        !(x->scratch = t->ops->scratch_new(t->model, e)) ||
         !(x->cutter = cutter_new(t->split, e))) {
         piece_run_free(x);
         return NULL;
@@ -160,7 +162,7 @@ static int fill_holes(struct piece_run *x, struct ids *out, struct err *e)
         more -= h->n_ids;
         end = h->at;
         if (h->cell && cache_ids(few, h->cell) == CACHE_POOLED)
-            ids = x->cache.pool + h->cell->id[1];
+            ids = cache_pooled(&x->cache, h->cell);
         if (h->n_ids)
             memcpy(out->v + end + more, ids, h->n_ids * sizeof *ids);
     }
@@ -189,13 +191,12 @@ static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, s
     const size_t n = (size_t)(to - s);
     struct cache_cell *cell = NULL;
     if (n <= CACHE_LONGEST) {
+        bool mine = false;
         cell = cache_find(&x->cache, &key, n);
-        if (!cell->k1) {
-            if (cache_take(&x->cache, cell, &key, n))
-                x->jobs[x->n_jobs++] = (struct piece_job){.s = s, .n = n, .owner = cell};
-            else
-                cell = NULL;
-        }
+        if (!cell)
+            cell = cache_take(&x->cache, &key, n, &mine);
+        if (mine)
+            x->jobs[x->n_jobs++] = (struct piece_job){.s = s, .n = n, .owner = cell};
     }
     if (cell && !cache_is_none(cell)) {
         if (ids_reserve(out, cache_n_ids(cell) + CACHE_IDS, e) < 0)

@@ -39,7 +39,9 @@ void general_free(struct general *g);
 int general_describe(const struct general *g, struct buf *out, struct err *e);
 
 struct general_run;
-struct general_run *general_run_new(const struct general *g, struct err *e);
+/* beside: as in encode_pieces.h. */
+struct general_run *general_run_new(const struct general *g, const struct general_run *beside,
+                                    struct err *e);
 void general_run_free(struct general_run *x);
 /* As encoder_run; with off as encoder_offsets. */
 int general_encode(struct general_run *x, const char *text, size_t n, int flags,

@@ -40,13 +40,15 @@ struct general_run {
     struct err *e;
 };
 
-struct general_run *general_run_new(const struct general *g, struct err *e)
+struct general_run *general_run_new(const struct general *g, const struct general_run *beside,
+                                    struct err *e)
 {
     struct general_run *x = mem_new(1, sizeof *x, e);
     if (!x)
         return NULL;
     x->g = g;
-    if (cache_init(&x->cache, e) < 0 || !(x->scratch = word_scratch_new(e))) {
+    if (cache_init(&x->cache, beside ? &beside->cache : NULL, e) < 0 ||
+        !(x->scratch = word_scratch_new(e))) {
         general_run_free(x);
         return NULL;
     }
@@ -193,7 +195,7 @@ static int encode_batch(struct general_run *x, const char *s, const struct span3
         const size_t n = v[i].to - v[i].from;
         const struct cache_cell *cell =
             n <= CACHE_LONGEST ? cache_find(&x->cache, &x->key[i], n) : NULL;
-        if (!cell || !cell->k1) {
+        if (!cell) {
             if (encode_piece(x, &x->key[i], p, n) < 0)
                 return -1;
             continue;

@@ -38,10 +38,10 @@ static size_t ids(const struct keys *k, size_t i, uint32_t **v)
     for (; i < k->n; i++) {
         const struct cache_key key = keys_get(k, i);
         const struct cache_cell *cell = key.home;
-        if (UNLIKELY(!cache_is(cell, &key)))
-            cell++;
+        if (UNLIKELY(!cache_is(cell, &key)) && !cache_is(++cell, &key))
+            break;
         const uint32_t count = cache_ids(out, cell);
-        if (UNLIKELY(count > CACHE_IDS || !cache_is(cell, &key)))
+        if (UNLIKELY(count > CACHE_IDS))
             break;
         out += count;
     }

@@ -1,0 +1,134 @@
+/* The cache of pieces: what is found is what was put, alone and by threads that share it, while it
+ * grows and is forgotten. */
+#include <pthread.h>
+
+#include "base/rng.h"
+#include "tap.h"
+#include "token/cache.h"
+
+enum { THREADS = 3, BATCHES = 600, BATCH = 2000, LONGEST = 40 };
+
+struct worker {
+    pthread_t thread;
+    struct cache cache;
+    int number;
+    size_t n_found, n_wrong, n_put, n_none;
+    bool failed;
+};
+
+/* Piece number i, of 3 to LONGEST bytes; room: LONGEST + 16. */
+static size_t piece(uint32_t i, char *s)
+{
+    const size_t n = i % 50 ? 3 + i % 12 : 16 + i % (LONGEST - 15);
+    memset(s, 0, LONGEST + 16);
+    for (size_t k = 0; k < n; k++)
+        s[k] = (char)('a' + (i >> (k % 8 * 4) & 15));
+    return n;
+}
+
+/* What the piece is to become: a sum over its bytes, as 1 to 9 ids. */
+static size_t ids_of(const char *s, size_t n, uint32_t *ids)
+{
+    uint32_t sum = (uint32_t)n;
+    for (size_t i = 0; i < n; i++)
+        sum = sum * 31 + (unsigned char)s[i];
+    const size_t n_ids = sum % 16 ? 1 + sum % 4 : 9;
+    for (size_t i = 0; i < n_ids; i++)
+        ids[i] = (sum + (uint32_t)i) & 0xfffffff;
+    return n_ids;
+}
+
+static void look(struct worker *w, const struct cache_cell *cell, const uint32_t *want, size_t n)
+{
+    uint32_t got[64];
+    if (cache_is_none(cell)) { /* another thread is about to fill it, or could not */
+        w->n_none++;
+        return;
+    }
+    w->n_found++;
+    w->n_wrong += cache_n_ids(cell) != n || cache_all_ids(&w->cache, got, cell) != n ||
+                  memcmp(got, want, n * sizeof *got) != 0;
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct rng r;
+    struct err e;
+    rng_init(&r, 1, RNG_TEST, (uint64_t)w->number);
+    for (size_t b = 0; b < BATCHES; b++) {
+        static _Thread_local struct cache_cell *mine[BATCH];
+        static _Thread_local uint32_t number[BATCH];
+        size_t n_mine = 0;
+        char s[LONGEST + 16];
+        uint32_t ids[16];
+        if (cache_ready(&w->cache, BATCH, &e) < 0) {
+            w->failed = true;
+            break;
+        }
+        for (size_t i = 0; i < BATCH; i++) {
+            /* what all look for, and what only a batch has, so that tables fill */
+            const uint32_t k = rng_below(&r, 3)
+                                   ? (uint32_t)rng_below(&r, 3000)
+                                   : (uint32_t)(b / 2 * BATCH + rng_below(&r, BATCH)) * 7 + 5000;
+            const size_t n = piece(k, s), n_ids = ids_of(s, n, ids);
+            const struct cache_key key = cache_key(&w->cache, s, n);
+            struct cache_cell *cell = cache_find(&w->cache, &key, n);
+            bool took = false;
+            if (cell) {
+                look(w, cell, ids, n_ids);
+            } else if (i % 2) {
+                cache_put(&w->cache, &key, n, ids, n_ids);
+                w->n_put++;
+            } else if ((cell = cache_take(&w->cache, &key, n, &took)) && took) {
+                number[n_mine] = k;
+                mine[n_mine++] = cell;
+            }
+        }
+        while (n_mine > 0) { /* later, as encoding does */
+            const size_t n = piece(number[--n_mine], s), n_ids = ids_of(s, n, ids);
+            cache_fill(&w->cache, mine[n_mine], ids, n_ids);
+            look(w, mine[n_mine], ids, n_ids);
+        }
+    }
+    return NULL;
+}
+
+static void try_threads(int n)
+{
+    struct worker w[THREADS] = {{.number = 0}};
+    struct err e;
+    int k = 0;
+    size_t n_found = 0, n_wrong = 0, n_put = 0, n_none = 0;
+    for (; k < n; k++) {
+        w[k].number = k;
+        if (cache_init(&w[k].cache, k ? &w[0].cache : NULL, &e) < 0)
+            break;
+    }
+    if (!ok(k == n, "%d that share a cache", n))
+        return;
+    for (int i = 1; i < n; i++)
+        pthread_create(&w[i].thread, NULL, work, &w[i]);
+    work(&w[0]);
+    for (int i = 1; i < n; i++)
+        pthread_join(w[i].thread, NULL);
+    for (int i = 0; i < n; i++) {
+        n_found += w[i].n_found;
+        n_wrong += w[i].n_wrong;
+        n_put += w[i].n_put;
+        n_none += w[i].n_none;
+        k -= w[i].failed;
+        cache_release(&w[i].cache);
+    }
+    is_int(k, n, "no failure");
+    is_int(n_wrong, 0, "what is found is what was put");
+    ok(n_found > 2 * n_put && n_put > 100000 && n_none < n_found / 10,
+       "%zu put, %zu found, %zu of them not filled yet", n_put, n_found, n_none);
+}
+
+int main(void)
+{
+    try_threads(1);
+    try_threads(THREADS);
+    return done_testing();
+}
