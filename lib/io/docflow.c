@@ -27,6 +27,7 @@ struct item {
 
 struct batch {
     struct docs_part *part;
+    struct docs_lines lines;
     size_t n_parts, part_cap;
     struct item *item;
     size_t n, cap;
@@ -42,7 +43,6 @@ struct batch {
 /* What a thread has to itself, and apart from the others': it writes there for each record. */
 struct scratch {
     struct buf buf;
-    struct docs_lines lines;
     char apart[128];
 };
 
@@ -69,6 +69,7 @@ static void batch_release(void *user, void *batch)
 {
     struct batch *b = batch;
     (void)user;
+    docs_lines_release(&b->lines);
     free(b->part);
     free(b->item);
     free(b->result);
@@ -129,8 +130,8 @@ static int read_batch(void *user, void *batch, struct err *e)
         struct err why = {0};
         int r = mem_grow(&b->part, &b->part_cap, b->n_parts + 1, sizeof *b->part, &why);
         if (r == 0)
-            r = docs_next_part(w->docs, &b->bytes, BATCH_BYTES, BATCH_LINES, &b->part[b->n_parts],
-                               &why);
+            r = docs_next_part(w->docs, &b->bytes, &b->lines, BATCH_BYTES, BATCH_LINES,
+                               &b->part[b->n_parts], &why);
         if (r < 0)
             fail_later(b, &why);
         if (r <= 0)
@@ -209,12 +210,10 @@ static int work_item(struct flow *w, struct batch *b, size_t part, struct doc *d
 static int work_part(struct flow *w, struct batch *b, size_t i, int thread, struct err *e)
 {
     const struct docs_part *part = &b->part[i];
-    struct docs_lines *lines = &w->scratch[thread].lines;
     bool ok = utf8_valid(b->bytes.s + part->at, part->len) == part->len;
     struct doc doc;
-    if (docs_part_begin(lines, part, b->bytes.s, e) < 0)
-        return -1;
-    while (docs_part_next(lines, part, b->bytes.s, &doc)) {
+    b->lines.next = 0;
+    while (docs_part_next(&b->lines, part, b->bytes.s, &doc)) {
         doc.utf8_ok = ok;
         if (work_item(w, b, i, &doc, thread, e) < 0)
             return -1;
@@ -312,10 +311,8 @@ int docflow_run(const struct docflow *f, void *user, struct docs *d, const struc
     for (int i = 0; i < n_threads; i++)
         w.scratch[i].buf = (struct buf)BUF_INIT;
     int rc = pool_run(&ops, &w, n_threads, 0, sizeof(struct batch), e);
-    for (int i = 0; i < n_threads; i++) {
-        docs_lines_release(&w.scratch[i].lines);
+    for (int i = 0; i < n_threads; i++)
         buf_release(&w.scratch[i].buf);
-    }
     free(w.scratch);
     return rc;
 }

@@ -11,9 +11,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/in.h"
 #include "io/jscan.h"
-#include "io/lines_int.h"
 #include "io/out.h"
 
 const char *const on_error_words[] = {"stop", "skip", "replace", NULL};
@@ -258,6 +256,7 @@ int docs_next_raw(struct docs *d, struct doc *rec, struct err *e)
 
 struct part_to {
     struct buf *to;
+    struct docs_lines *lines;
     size_t want, max_lines;
     struct docs_part *part;
 };
@@ -277,7 +276,7 @@ static int next_part(struct docs *d, void *arg, struct err *e)
         p->part->n_lines = 1;
         return r;
     }
-    long n = in_lines(d->in, p->to, p->want, p->max_lines, max_line, e);
+    long n = in_lines(d->in, p->to, &p->lines->ends, p->want, p->max_lines, max_line, e);
     if (n <= 0)
         return (int)n;
     p->part->len = p->to->len - p->part->at;
@@ -288,27 +287,12 @@ static int next_part(struct docs *d, void *arg, struct err *e)
     return 1;
 }
 
-int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines,
-                   struct docs_part *part, struct err *e)
+int docs_next_part(struct docs *d, struct buf *to, struct docs_lines *lines, size_t want,
+                   size_t max_lines, struct docs_part *part, struct err *e)
 {
-    struct part_to p = {to, want, max_lines, part};
+    struct part_to p = {to, lines, want, max_lines, part};
+    lines->next = 0;
     return next_of_inputs(d, next_part, &p, e);
-}
-
-int docs_part_begin(struct docs_lines *l, const struct docs_part *part, const char *p,
-                    struct err *e)
-{
-    l->n = l->next = 0;
-    if (part->line == 0)
-        return 0;
-    if (part->len > UINT32_MAX)
-        BUG("a part of %zu bytes", part->len);
-    if (mem_grow(&l->end, &l->cap, part->n_lines + LINES_OVER, sizeof *l->end, e) < 0)
-        return -1;
-    l->n = lines_find(p + part->at, part->len, l->end);
-    if (part->len > 0 && p[part->at + part->len - 1] != '\n')
-        l->end[l->n++] = (uint32_t)part->len;
-    return 0;
 }
 
 bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const char *p,
@@ -319,8 +303,9 @@ bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const ch
         *rec = (struct doc){.file = part->file, .text = s, .len = part->len};
         return part->len > 0 && l->next++ == 0;
     }
-    while (l->next < l->n) {
-        size_t k = l->next++, from = k ? (size_t)l->end[k - 1] + 1 : 0, n = l->end[k] - from;
+    while (l->next < l->ends.n) {
+        const uint32_t *end = l->ends.at;
+        size_t k = l->next++, from = k ? (size_t)end[k - 1] + 1 : 0, n = end[k] - from;
         uint64_t line = part->line + k;
         const char *at = s + from;
         if (pass_over(&at, &n, line, part->jsonl))
@@ -337,7 +322,7 @@ bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const ch
 
 void docs_lines_release(struct docs_lines *l)
 {
-    free(l->end);
+    free(l->ends.at);
     *l = (struct docs_lines){0};
 }
 

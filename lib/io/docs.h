@@ -29,6 +29,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/opt.h"
+#include "io/in.h"
 #include "quern/err.h"
 
 enum on_error { ON_ERROR_STOP, ON_ERROR_SKIP, ON_ERROR_REPLACE };
@@ -100,7 +101,6 @@ struct docs_counts {
 };
 
 struct docs;
-struct in;
 struct docs *docs_open(char *const *operands, int n, const struct docs_opt *o, struct err *e);
 /* The first operand, open already, of which nothing was taken; it is d's from now on. */
 void docs_take_first(struct docs *d, struct in *in);
@@ -114,10 +114,10 @@ int docs_next(struct docs *d, struct doc *doc, struct err *e);
  * error. The writing side, in order, tells docs_accept or docs_reject of each; docs_next does all
  * this itself. One thread may read while another writes or asks for progress.
  *
- * Where the threads are to find the lines too, docs_next_part appends a part of one input, whole
+ * Where the threads are to find the records too, docs_next_part appends a part of one input, whole
  * lines (about want bytes, at most max_lines) or a whole file, to a buffer, with 64 readable bytes
- * behind (zeros where it is lines): 1, 0 = end, -1. docs_part_begin finds its lines, and
- * docs_part_next gives the records of it, all but their numbers. A reader uses either this or
+ * behind (zeros where it is lines): 1, 0 = end, -1. docs_part_next gives the records of it, all but
+ * their numbers, from the one that lines->next counts: 0 at first. A reader uses either this or
  * docs_next_raw.
  */
 int docs_next_raw(struct docs *d, struct doc *rec, struct err *e);
@@ -128,16 +128,14 @@ struct docs_part {
     size_t n_lines; /* or 1: there are at most as many records */
     bool jsonl;
 };
-int docs_next_part(struct docs *d, struct buf *to, size_t want, size_t max_lines,
-                   struct docs_part *part, struct err *e);
-struct docs_lines {
-    uint32_t *end; /* where the lines end; the memory serves for further parts */
-    size_t cap, n, next;
+struct docs_lines {      /* zeroed before the first part */
+    struct in_ends ends; /* of the last part that is lines; the memory serves for further ones */
+    size_t next;
 };
-/* p: the buffer's bytes, here and below. Lines are zeroed before the first part. */
-int docs_part_begin(struct docs_lines *l, const struct docs_part *part, const char *p,
-                    struct err *e);
-bool docs_part_next(struct docs_lines *l, const struct docs_part *part, const char *p,
+int docs_next_part(struct docs *d, struct buf *to, struct docs_lines *lines, size_t want,
+                   size_t max_lines, struct docs_part *part, struct err *e);
+/* p: the buffer's bytes. */
+bool docs_part_next(struct docs_lines *lines, const struct docs_part *part, const char *p,
                     struct doc *rec);
 void docs_lines_release(struct docs_lines *l);
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,

@@ -11,15 +11,18 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/bug.h"
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "base/sys.h"
 #include "io/fd_int.h"
+#include "io/lines_int.h"
 
 enum {
     READ_BYTES = 256 << 10,
     SLACK_BYTES = 64, /* readable behind a line */
     PEEK_BYTES = 64 << 10,
+    STEP_BYTES = 16 << 10, /* which stay in the first cache while they are looked at */
 };
 
 enum kind { KIND_UNKNOWN, KIND_PLAIN, KIND_GZIP };
@@ -380,114 +383,116 @@ int in_line(struct in *in, const char **line, size_t *len, size_t max_bytes, str
     return 1;
 }
 
-/* The first lines of s[0..n), at most max: *len bytes, whole lines only. How many. */
-static size_t count_lines(const char *s, size_t n, size_t max, size_t *len)
+/* Adds the ends of lines in `to` behind `from` until there are max. */
+static int find_ends(struct in_ends *ends, const struct buf *to, size_t begin, size_t from,
+                     size_t max, struct err *e)
 {
-    enum { STEP = 128 };
-    size_t count = 0, i = 0;
-    while (n - i >= STEP) {
-        unsigned char here = 0;
-        for (int k = 0; k < STEP; k++)
-            here = (unsigned char)(here + (s[i + (size_t)k] == '\n'));
-        if (count + here > max)
-            break;
-        count += here;
-        i += STEP;
+    while (from < to->len && ends->n < max) {
+        size_t n = to->len - from < STEP_BYTES ? to->len - from : STEP_BYTES;
+        if (mem_grow(&ends->at, &ends->cap, ends->n + n + LINES_OVER, sizeof *ends->at, e) < 0)
+            return -1;
+        ends->n += lines_find(to->s + from, n, from - begin, ends->at + ends->n);
+        from += n;
     }
-    for (; i < n && count < max; i++)
-        count += s[i] == '\n';
-    while (i > 0 && s[i - 1] != '\n')
-        i--;
-    *len = i;
-    return count;
+    if (ends->n > max)
+        ends->n = max;
+    return 0;
 }
 
-/* Lines that the window holds already, one at least if there is one. */
-static long window_lines(struct in *in, struct buf *to, size_t want, size_t max_lines,
-                         struct err *e)
+/* Lines that the window holds already, one at least if there is one; else all it holds. */
+static int window_lines(struct in *in, struct buf *to, struct in_ends *ends, size_t want,
+                        size_t max_lines, struct err *e)
 {
     const char *s = in->win + in->pos;
-    size_t have = in->end - in->pos, len = 0;
-    const char *nl = memchr(s, '\n', have);
-    if (!nl)
-        return 0;
-    size_t first = (size_t)(nl - s) + 1, most = want > first ? want : first;
-    long n = (long)count_lines(s, have < most ? have : most, max_lines, &len);
-    if (buf_add(to, s, len, e) < 0)
-        return -1;
-    in->pos += len;
-    return n;
+    const size_t begin = to->len, have = in->end - in->pos;
+    size_t given = 0;
+    while (given < have && ends->n < max_lines && (given < want || ends->n == 0)) {
+        size_t n = have - given < STEP_BYTES ? have - given : STEP_BYTES;
+        if (given < want && n > want - given)
+            n = want - given;
+        if (buf_add(to, s + given, n, e) < 0 ||
+            find_ends(ends, to, begin, begin + given, max_lines, e) < 0)
+            return -1;
+        given += n;
+    }
+    if (ends->n > 0)
+        given = (size_t)ends->at[ends->n - 1] + 1;
+    to->len = begin + given;
+    in->pos += given;
+    return 0;
 }
 
-/* Reads straight to to's end, behind the part of a line that the window held, until there are want
- * bytes with an end of line among them, the line is too long, or the input has no more. */
-static int fill(struct in *in, struct buf *to, size_t want, size_t max_bytes, struct err *e)
+/* Reads straight to to's end, behind the part of a line that the window held, until there are
+ * lines enough, or want bytes with an end of line among them, the line is too long, or the input
+ * has no more. */
+static int fill(struct in *in, struct buf *to, struct in_ends *ends, size_t begin, size_t want,
+                size_t max_lines, size_t max_bytes, struct err *e)
 {
-    size_t begin = to->len, have = in->end - in->pos;
-    if (buf_reserve(to, (have > want ? have : want) + PEEK_BYTES, e) < 0 ||
-        buf_add(to, in->win + in->pos, have, e) < 0)
-        return -1;
-    in->pos = in->end = 0;
-    for (size_t seen = to->len;;) {
-        size_t got = to->len - begin;
-        if (got >= want) {
-            if (got > max_bytes || memchr(to->s + seen, '\n', to->len - seen))
-                return 0;
-            seen = to->len;
-            if (buf_reserve(to, got, e) < 0)
-                return -1;
-        }
+    for (;;) {
+        const size_t got = to->len - begin, from = to->len;
+        if (ends->n >= max_lines || (ends->n > 0 && got >= want) || got > max_bytes)
+            return 0;
+        size_t now = got < want ? want - got : got;
+        if (now < PEEK_BYTES)
+            now = PEEK_BYTES;
+        if (buf_reserve(to, now + SLACK_BYTES, e) < 0)
+            return -1;
         struct err why; /* a failure stays, and is told once the lines before it are given out */
-        long n = decode(in, to->s + to->len, to->cap - to->len - 1, &why);
+        long n = decode(in, to->s + from, now, &why);
         if (n <= 0)
             return 0;
         to->len += (size_t)n;
+        if (find_ends(ends, to, begin, from, max_lines, e) < 0)
+            return -1;
     }
 }
 
-/* Of what fill() read behind `begin`, the lines that are wanted stay; the rest goes to the window.
- */
-static long keep_lines(struct in *in, struct buf *to, size_t begin, size_t max_lines, struct err *e)
+/* Of what fill() read behind `begin`, the lines that are wanted stay; the rest goes to the window,
+ * which is empty. */
+static int keep_lines(struct in *in, struct buf *to, struct in_ends *ends, size_t begin,
+                      struct err *e)
 {
-    const char *s = to->s + begin;
-    size_t got = to->len - begin, len;
-    long n = (long)count_lines(s, got, max_lines, &len);
-    if (n == 0) { /* the last line, or a failure in the middle of it */
-        if (in->failed.kind)
-            return decode(in, NULL, 0, e);
-        n = got > 0;
-        len = got;
+    const size_t got = to->len - begin;
+    size_t len = got;
+    if (ends->n > 0) {
+        len = (size_t)ends->at[ends->n - 1] + 1;
+    } else if (in->failed.kind) { /* in the middle of a line */
+        return (int)decode(in, NULL, 0, e);
+    } else if (got > 0) { /* the last line, or one that is too long */
+        if (mem_grow(&ends->at, &ends->cap, 1, sizeof *ends->at, e) < 0)
+            return -1;
+        ends->at[ends->n++] = (uint32_t)got;
     }
-    if (in->cap < got - len + PEEK_BYTES + SLACK_BYTES &&
-        mem_grow(&in->win, &in->cap, got - len + PEEK_BYTES + SLACK_BYTES, 1, e) < 0)
+    if (mem_grow(&in->win, &in->cap, got - len + PEEK_BYTES + SLACK_BYTES, 1, e) < 0)
         return -1;
-    memcpy(in->win, s + len, got - len);
+    memcpy(in->win, to->s + begin + len, got - len);
+    in->pos = 0;
     in->end = got - len;
     to->len = begin + len;
-    return n;
+    return 0;
 }
 
-long in_lines(struct in *in, struct buf *to, size_t want, size_t max_lines, size_t max_bytes,
-              struct err *e)
+long in_lines(struct in *in, struct buf *to, struct in_ends *ends, size_t want, size_t max_lines,
+              size_t max_bytes, struct err *e)
 {
-    size_t begin = to->len;
-    if (ready(in, e) < 0)
+    const size_t begin = to->len;
+    ends->n = 0;
+    if (ready(in, e) < 0 || window_lines(in, to, ends, want, max_lines, e) < 0)
         return -1;
-    long n = window_lines(in, to, want, max_lines, e);
-    if (n == 0)
-        n = fill(in, to, want, max_bytes, e) < 0 ? -1 : keep_lines(in, to, begin, max_lines, e);
-    if (n > 0 && to->len - begin > max_bytes) { /* max_bytes is no less than want: a single line */
-        const char *nl = memchr(to->s + begin, '\n', to->len - begin);
-        if (!nl || (size_t)(nl - to->s) - begin > max_bytes)
-            return err_set(e, "%s:%llu: the line is longer than %zu bytes", in->name,
-                           (unsigned long long)in->n_line + 1, max_bytes);
-    }
-    if (n < 0 || buf_reserve(to, SLACK_BYTES, e) < 0)
+    if (ends->n == 0 && (fill(in, to, ends, begin, want, max_lines, max_bytes, e) < 0 ||
+                         keep_lines(in, to, ends, begin, e) < 0))
+        return -1;
+    if (ends->n > 0 && ends->at[0] > max_bytes)
+        return err_set(e, "%s:%llu: the line is longer than %zu bytes", in->name,
+                       (unsigned long long)in->n_line + 1, max_bytes);
+    if (to->len - begin > UINT32_MAX)
+        BUG("lines of %zu bytes", to->len - begin);
+    if (buf_reserve(to, SLACK_BYTES, e) < 0)
         return -1;
     memset(to->s + to->len, 0, SLACK_BYTES);
-    in->n_line += (uint64_t)n;
+    in->n_line += ends->n;
     in->taken += to->len - begin;
-    return n;
+    return (long)ends->n;
 }
 
 char *in_all(struct in *in, size_t max_bytes, size_t *len, struct err *e)

@@ -33,11 +33,17 @@ long in_read_full(struct in *in, void *p, size_t n, struct err *e);
  * The last line may lack its "\n". NUL bytes are kept. */
 int in_line(struct in *in, const char **line, size_t *len, size_t max_bytes, struct err *e);
 /* Whole lines with their "\n" (the last of the input may lack it), appended to `to`: at least one,
- * and more until there are want bytes or max_lines lines; 64 readable bytes that hold no "\n" stand
- * behind. Reads on until then, also from a slow pipe. max_bytes: of a line, at least want. How many
- * lines, 0 = end, -1 = error, which comes behind all whole lines before it. */
-long in_lines(struct in *in, struct buf *to, size_t want, size_t max_lines, size_t max_bytes,
-              struct err *e);
+ * and more until there are want bytes or max_lines lines; 64 zeros stand behind. Reads on until
+ * then, also from a slow pipe. max_bytes: of a line, at least want; lines are less than 4 GiB
+ * together. How many lines, 0 = end, -1 = error, which comes behind all whole lines before it.
+ * ends->at, of which the caller frees the memory, tells where each ends, without its "\n", counted
+ * from the first one's start. */
+struct in_ends {
+    uint32_t *at;
+    size_t n, cap;
+};
+long in_lines(struct in *in, struct buf *to, struct in_ends *ends, size_t want, size_t max_lines,
+              size_t max_bytes, struct err *e);
 /* Everything, up to max_bytes; NUL-terminated with 64 readable bytes behind; caller frees. */
 char *in_all(struct in *in, size_t max_bytes, size_t *len, struct err *e);
 /* The next bytes without taking them, at most 64 KiB; fewer only at the end. */

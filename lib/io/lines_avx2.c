@@ -5,7 +5,7 @@
 #    include "base/compiler.h"
 #    include "io/lines_int.h"
 
-size_t lines_find_avx2(const char *s, size_t n, uint32_t *end)
+size_t lines_find_avx2(const char *s, size_t n, size_t at, uint32_t *end)
 {
     const __m256i newline = _mm256_set1_epi8('\n');
     size_t k = 0;
@@ -19,9 +19,9 @@ size_t lines_find_avx2(const char *s, size_t n, uint32_t *end)
         /* Four are written whether there are as many or not: their number cannot be foretold. */
         unsigned count = (unsigned)POPCOUNT64(m);
         for (unsigned j = 0; j < 4; j++, m &= m - 1)
-            end[k + j] = (uint32_t)i + (uint32_t)CTZ64(m | (uint64_t)1 << 63);
+            end[k + j] = (uint32_t)(at + i) + (uint32_t)CTZ64(m | (uint64_t)1 << 63);
         for (unsigned j = 4; UNLIKELY(j < count); j++, m &= m - 1)
-            end[k + j] = (uint32_t)i + (uint32_t)CTZ64(m);
+            end[k + j] = (uint32_t)(at + i) + (uint32_t)CTZ64(m);
         k += count;
     }
     return k;

@@ -88,14 +88,17 @@ static bool blocks_are(struct in *in, const char *text, size_t n, size_t want, s
 {
     struct err e = {0};
     struct buf b = BUF_INIT;
+    struct in_ends ends = {0};
     size_t at = 0;
     long got = 0;
     bool good = in != NULL;
-    while (good && (got = in_lines(in, &b, want, max_lines, SIZE_MAX, &e)) > 0) {
+    while (good && (got = in_lines(in, &b, &ends, want, max_lines, SIZE_MAX, &e)) > 0) {
         long lines = 0;
+        bool ends_are = ends.n == (size_t)got;
         for (size_t i = at; i < b.len; i++)
-            lines += b.s[i] == '\n' || i + 1 == n;
-        good = lines == got && (size_t)got <= max_lines && b.len <= n && b.len > at &&
+            if (b.s[i] == '\n' || i + 1 == n)
+                ends_are = ends_are && lines < got && ends.at[lines++] == i - at + (b.s[i] != '\n');
+        good = ends_are && lines == got && (size_t)got <= max_lines && b.len <= n && b.len > at &&
                (b.len == n || b.s[b.len - 1] == '\n') && in_offset(in) == b.len;
         for (size_t i = 0; i < 64; i++)
             good &= b.s[b.len + i] == 0;
@@ -103,6 +106,7 @@ static bool blocks_are(struct in *in, const char *text, size_t n, size_t want, s
     }
     good &= got == 0 && b.len == n && !memcmp(b.s, text, n);
     buf_release(&b);
+    free(ends.at);
     return good;
 }
 
@@ -186,13 +190,15 @@ static void test_limits(void)
     is_like(e.msg, "/lines:3: the line is longer than 3 bytes", "%s", e.msg);
     in_close(in);
     struct buf b = BUF_INIT;
+    struct in_ends ends = {0};
     in = in_open(path, 0, &e);
-    ok(in_lines(in, &b, 3, 1, 3, &e) == 1 && b.len == 3, "a block of a line");
-    ok(in_lines(in, &b, 3, 1, 3, &e) == 1 && b.len == 7, "another");
-    is_int(in_lines(in, &b, 3, 1, 3, &e), -1, "a line that is too long for a block");
+    ok(in_lines(in, &b, &ends, 3, 1, 3, &e) == 1 && b.len == 3, "a block of a line");
+    ok(in_lines(in, &b, &ends, 3, 1, 3, &e) == 1 && b.len == 7, "another");
+    is_int(in_lines(in, &b, &ends, 3, 1, 3, &e), -1, "a line that is too long for a block");
     is_like(e.msg, "/lines:3: the line is longer than 3 bytes", "%s", e.msg);
     in_close(in);
     buf_release(&b);
+    free(ends.at);
     put(path, "\r\n\n\nx\r", 6);
     in = in_open(path, 0, &e);
     ok(in_line(in, &s, &len, 9, &e) == 1 && len == 1 && *s == '\r', "a carriage return is kept");
@@ -265,11 +271,13 @@ static void test_gzip(void)
     is_int(in_read(in, name, 1, &e), -1, "again");
     in_close(in);
     struct buf b = BUF_INIT;
+    struct in_ends ends = {0};
     in = in_open(top_path("tests/files/bad-crc.jsonl.gz"), 0, &e);
-    is_int(in_lines(in, &b, 1000, 1000, 1000, &e), 3, "the lines before it in a block");
-    is_int(in_lines(in, &b, 1000, 1000, 1000, &e), -1, "then the error");
+    is_int(in_lines(in, &b, &ends, 1000, 1000, 1000, &e), 3, "the lines before it in a block");
+    is_int(in_lines(in, &b, &ends, 1000, 1000, 1000, &e), -1, "then the error");
     in_close(in);
     buf_release(&b);
+    free(ends.at);
     in = in_open(top_path("tests/files/good-one.jsonl.gz"), IN_RAW, &e);
     ok(in_read(in, name, 2, &e) == 2 && !memcmp(name, "\x1f\x8b", 2), "raw, the bytes as they are");
     in_close(in);
