@@ -77,7 +77,8 @@ static void print_row(const struct bench *b, const struct bench_row *r)
     fflush(stdout);
 }
 
-/* "4x64,1x1024" where with_batch, else "128,512"; *at moves behind an item. */
+/* "4x64,1x1024" where with_batch, else "128,512"; *at moves to the next item, NULL: there is none.
+ */
 static int next_item(const char *name, const char *list, const char **at, bool with_batch,
                      struct bench_row *r, struct err *e)
 {
@@ -94,17 +95,17 @@ static int next_item(const char *name, const char *list, const char **at, bool w
         num_int(x, 1, 1 << 24, &n_ctx, NULL) < 0)
         return err_usage(e, "--%s %s: %s are expected, with commas between them", name, list,
                          with_batch ? "batches such as 4x256" : "numbers of tokens");
-    *at += n + ((*at)[n] == ',');
+    *at = (*at)[n] ? *at + n + 1 : NULL;
     r->n_seq = (int)n_seq;
     r->n_ctx = (int)n_ctx;
     return 0;
 }
 
-/* Every item of a list; the first time only to see that all are well formed. */
+/* Every item of a list, if there is one; the first time only to see that all are well formed. */
 static int run_list(const struct bench *b, enum bench_kind kind, const char *list, bool check_only,
                     struct err *e)
 {
-    for (const char *at = list; *at;) {
+    for (const char *at = list; at;) {
         struct bench_row r = {.kind = kind};
         if (next_item(bench_kind_words[kind], list, &at, kind == BENCH_TRAIN, &r, e) < 0)
             return -1;
@@ -181,9 +182,6 @@ static int bench(struct bench *b, const char *path, struct err *e)
         b->prefill = prefill;
         b->decode = decode;
     }
-    b->train = b->train ? b->train : "";
-    b->prefill = b->prefill ? b->prefill : "";
-    b->decode = b->decode ? b->decode : "";
     if (run_lists(b, true, e) < 0)
         return -1;
     if (!b->json)

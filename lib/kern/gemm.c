@@ -55,7 +55,7 @@ int gemm_backend_check(enum gemm_backend b, enum gemm_dtype t, struct err *e)
         return gemm_openblas_prepare(e);
 #else
     if (b == GEMM_OPENBLAS)
-        return err_usage(e, "--gemm openblas: this build is without OpenBLAS; use ref");
+        return err_usage(e, "--gemm openblas: this build is without OpenBLAS; use own");
 #endif
     return 0;
 }

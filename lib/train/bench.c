@@ -2,6 +2,8 @@
 #include "train/bench.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -114,15 +116,29 @@ static bool send_to(int fd, const void *what, size_t left)
     return true;
 }
 
+/* Ends the process when nobody listens any more at fd, a pipe's end for writing. */
+static void *end_with_listener(void *fd)
+{
+    struct pollfd p = {.fd = *(const int *)fd};
+
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    _exit(1);
+}
+
 static _Noreturn void answer(int fd, const struct bench_row *r, const struct config *c,
                              const struct exec_opt *o)
 {
     struct answer a;
     struct buf profile = BUF_INIT;
+    pthread_t watch;
 
     memset(&a, 0, sizeof a); /* gaps are sent, too */
     a.row = *r;
-    a.rc = measure(&a.row, c, o, &profile, &a.err);
+    if (pthread_create(&watch, NULL, end_with_listener, &fd) != 0)
+        a.rc = err_sys(&a.err, "a thread for %s", bench_kind_words[r->kind]);
+    else
+        a.rc = measure(&a.row, c, o, &profile, &a.err);
     a.profile_len = profile.len;
     bool sent = send_to(fd, &a, sizeof a) && send_to(fd, profile.s, profile.len);
     _exit(!sent);

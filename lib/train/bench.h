@@ -1,6 +1,7 @@
 /*
  * What this machine does with a model: rows of a benchmark, each measured in a process of its own,
- * so that its peak of memory is its own. To be called before any thread exists.
+ * so that its peak of memory is its own, which ends when the caller's does. To be called before any
+ * thread exists.
  *
  *     struct bench_row r = {.kind = BENCH_TRAIN, .n_seq = 1, .n_ctx = 1024, ...};
  *     bench_run(&r, &config, &o, &peaks, e);

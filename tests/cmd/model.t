@@ -123,8 +123,18 @@ fails 2 '--train 4,: batches such as 4x256 are expected' 'a batch without contex
 fails 2 '--decode 8x8: numbers of tokens are expected' 'a batch to decode' \
     model bench --decode 8x8 char-nano
 fails 2 'prefill 1,,2: numbers of tokens' 'a list with a gap' model bench --prefill 1,,2 char-nano
+fails 2 'prefill 1,: numbers of tokens' 'a list that ends in a comma' model bench --prefill 1, char-nano
+fails 2 'train : batches such as' 'an empty list' model bench --train '' char-nano
 fails 2 'not with --json' 'a table as JSON' model bench --profile --json char-nano
 fails 2 'is over the model.s context of 64' 'a long context' model bench --train 1x65 char-nano
 fails 1 'train 200000x64 takes .* of memory, and .* are to be had' 'a batch that does not fit' \
     model bench --train 200000x64 llama-110m
+# The child holds our pipe, too, which ends when both are gone.
+ok perl -e '
+    my $pid = open my $rows, "-|", "model", "bench", "--json", "--decode", "20000", "llama-15m" or die;
+    <$rows> for 1 .. 3;
+    select undef, undef, undef, .3;
+    kill "KILL", $pid;
+    alarm 10;
+    1 while <$rows>;' -- 'a bench that is killed takes the process of its row with it'
 done_testing
