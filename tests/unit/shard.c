@@ -12,6 +12,7 @@
 #include "quern/shard.h"
 #include "shard/prov.h"
 #include "shard/set.h"
+#include "shard/shard_int.h"
 
 enum { N_MAX = 1200000 };
 static uint32_t *ids; /* N_MAX pseudo-random ids below 50000 */
@@ -27,6 +28,36 @@ static void fill(void)
         ids[i] = (x >> 8) % 50000;
         weights[i] = (uint8_t)(x >> 24);
     }
+}
+
+/* ---- ids to bytes and back */
+
+/* At all small lengths, and the largest at each place. */
+static void test_ids(void)
+{
+    enum { MOST = 90 };
+    unsigned char bytes[4 * MOST + 8];
+    uint32_t back[MOST + 1], some[MOST];
+    int n_bad = 0;
+    for (int width = 2; width <= 4; width += 2)
+        for (size_t n = 0; n <= MOST; n++)
+            for (size_t at = 0; at <= n; at++) {
+                const uint32_t most = width == 2 ? 0xffff : 0xfffffffe;
+                unsigned char *p = bytes + at % 4;
+                for (size_t i = 0; i < n; i++)
+                    some[i] = i == at ? most : ids[i] % 40000;
+                memset(bytes, '~', sizeof bytes);
+                uint32_t top = shard_ids_put(p, some, n, width);
+                n_bad += top != shard_ids_max(some, n) || (at < n && top != most);
+                for (size_t i = 0; i < n; i++)
+                    n_bad += some[i] != (width == 2 ? le16_get(p + 2 * i) : le32_get(p + 4 * i)) ||
+                             some[i] > top;
+                n_bad += p[n * (size_t)width] != '~';
+                memset(back, '~', sizeof back);
+                n_bad += shard_ids_get(back, p, n, width) != top ||
+                         memcmp(back, some, n * 4) != 0 || back[n] != 0x7e7e7e7e;
+            }
+    is_int(n_bad, 0, "ids to bytes and back");
 }
 
 /* ---- the samples */
@@ -516,6 +547,7 @@ static void test_provenance(void)
 int main(void)
 {
     fill();
+    test_ids();
     test_good();
     test_bad();
     test_values();
