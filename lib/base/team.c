@@ -16,14 +16,21 @@
 /* Of a wait that gives its turn away instead of sleeping. */
 #define SPIN_AWAIT 2000
 
-/* The counters that every thread writes have cache lines of their own. */
+/* Ranges of tiles, at most: beyond that threads share them. */
+enum { MAX_RANGES = 64 };
+
+/* The counters that threads write have cache lines of their own. */
+struct range {
+    _Alignas(64) atomic_int_least64_t n_claimed;
+};
 struct team {
     _Alignas(64) atomic_uint_least32_t phase; /* barriers completed */
     atomic_int n_asleep;
     _Alignas(64) atomic_int n_arrived;
-    _Alignas(64) atomic_int_least64_t next_tile;
     _Alignas(64) pthread_mutex_t lock;
     pthread_cond_t wake;
+    int n_ranges;
+    struct range ranges[MAX_RANGES];
 };
 
 static void enter(struct team *t, void (*pass)(struct worker *w, void *arg), void *arg)
@@ -40,7 +47,7 @@ static void enter(struct team *t, void (*pass)(struct worker *w, void *arg), voi
 
 void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *arg)
 {
-    struct team t = {0};
+    struct team t = {.n_ranges = n_threads < MAX_RANGES ? n_threads : MAX_RANGES};
     if (n_threads < 1 || pthread_mutex_init(&t.lock, NULL) || pthread_cond_init(&t.wake, NULL))
         BUG("cannot set up a team of %d threads", n_threads);
 #pragma omp parallel num_threads(n_threads)
@@ -64,9 +71,11 @@ void team_barrier(struct worker *w)
 {
     struct team *t = w->team;
     uint32_t phase = w->phase++;
+    w->range = 0;
     if (atomic_fetch_add(&t->n_arrived, 1) == w->n - 1) {
         atomic_store_explicit(&t->n_arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&t->next_tile, 0, memory_order_relaxed);
+        for (int i = 0; i < t->n_ranges; i++)
+            atomic_store_explicit(&t->ranges[i].n_claimed, 0, memory_order_relaxed);
         atomic_store(&t->phase, phase + 1);
         if (atomic_load(&t->n_asleep) > 0) {
             pthread_mutex_lock(&t->lock);
@@ -87,10 +96,21 @@ void team_barrier(struct worker *w)
     sleep_until_phase_ends(t, phase);
 }
 
-bool team_next(struct worker *w, int64_t n, int64_t *i)
+bool team_next(struct worker *w, int64_t n, int64_t unit, int64_t *i)
 {
-    *i = atomic_fetch_add_explicit(&w->team->next_tile, 1, memory_order_relaxed);
-    return *i < n;
+    struct team *t = w->team;
+    int64_t n_units = (n + unit - 1) / unit;
+
+    for (; w->range < t->n_ranges; w->range++) {
+        int r = (w->tid + w->range) % t->n_ranges;
+        int64_t from = r * n_units / t->n_ranges * unit, to = (r + 1) * n_units / t->n_ranges * unit;
+        if (from == to)
+            continue;
+        *i = from + atomic_fetch_add_explicit(&t->ranges[r].n_claimed, 1, memory_order_relaxed);
+        if (*i < (to < n ? to : n))
+            return true;
+    }
+    return false;
 }
 
 /* A huge page at a time, and in it every small one, where there are no huge ones. */

@@ -97,7 +97,7 @@ size_t attn_scratch_bytes(const struct attn *a, int n_tok, int n_seq, int n_thre
     return (need > back ? need : back) * sizeof(float);
 }
 
-/* ---- tiles: each sequence has some, in order; a thread sees ascending ones */
+/* ---- tiles: each sequence has some, in order; a thread sees ascending ones for the most part */
 
 struct cursor {
     int s;         /* the sequence of the tile */
@@ -118,6 +118,8 @@ static int64_t count(const struct attn *a, const struct attn_io *io, tiles_of *t
 static const struct attn_seq *seek(struct cursor *c, const struct attn *a, const struct attn_io *io,
                                    tiles_of *tiles, int64_t tile)
 {
+    if (tile < c->first)
+        *c = (struct cursor){0};
     for (int64_t n; tile >= c->first + (n = tiles(a, &io->seq[c->s])); c->s++, c->first += n)
         c->block += (size_t)n_blocks(io->seq[c->s].n);
     return &io->seq[c->s];
@@ -330,6 +332,15 @@ static void unpack_block(const struct layout *l, const struct attn *a, const str
     }
 }
 
+/* Tiles that a thread is to begin with: of a head's blocks of keys each waits for the one before. */
+static int64_t chain_tiles(const struct attn_io *io, int64_t n_tiles)
+{
+    for (int s = 1; s < io->n_seq; s++)
+        if (n_blocks(io->seq[s].n) != n_blocks(io->seq[0].n))
+            return n_tiles; /* one after the other */
+    return n_blocks(io->seq[0].n);
+}
+
 void attn_backward(struct worker *w, const struct attn *a, const struct attn_io *io)
 {
     struct layout l = pass_layout(w, a, io, true);
@@ -346,7 +357,8 @@ void attn_backward(struct worker *w, const struct attn *a, const struct attn_io 
     }
     team_barrier(w);
     c = (struct cursor){0};
-    TEAM_FOR(w, t, count(a, io, key_tiles))
+    int64_t n = count(a, io, key_tiles);
+    TEAM_FOR_UNITS(w, t, n, chain_tiles(io, n))
     {
         int blocks = n_blocks(seek(&c, a, io, key_tiles, t)->n), i = (int)(t - c.first);
         keys_of_head(&l, a, io, &c, i / blocks, i % blocks,

@@ -154,9 +154,11 @@ void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_wei
         n_elem += times(g[i]->n, g[i]->k);
     }
     int at = 0;
-    int64_t before = 0; /* jobs of the weights before g[at]; tiles come in ascending order */
+    int64_t before = 0; /* jobs of the weights before g[at] */
     TEAM_FOR(wk, i, n)
     {
+        if (i < before) /* tiles ascend but where another thread's are begun */
+            at = 0, before = 0;
         for (int64_t own; i >= before + (own = pack_jobs(g[at])); at++)
             before += own;
         pack(g[at], n_elem >= FAR, i - before);

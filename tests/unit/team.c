@@ -22,8 +22,8 @@ static void rounds(struct worker *w, void *arg)
         atomic_fetch_add(&k->wrong, 1);
     atomic_store(&k->n, w->n);
     for (int r = 0; r < ROUNDS; r++) {
-        int n = r % 7 == 0 ? TILES : r % 5;
-        TEAM_FOR(w, i, n)
+        int n = r % 7 == 0 ? TILES : r % 5, unit = r % 3 == 0 ? 1 : r % 3 == 1 ? 6 : n + 1;
+        TEAM_FOR_UNITS(w, i, n, unit)
         {
             atomic_fetch_add(&k->done[i], 1);
             k->part[i] = i * r;
@@ -34,6 +34,18 @@ static void rounds(struct worker *w, void *arg)
                 k->sum[r] += k->part[i];
         team_barrier(w);
     }
+}
+
+struct firsts {
+    int64_t unit, tile[4];
+};
+
+/* Each thread's first tile of 20. */
+static void first(struct worker *w, void *arg)
+{
+    struct firsts *f = arg;
+    team_next(w, 20, f->unit, &f->tile[w->tid]);
+    team_barrier(w);
 }
 
 /* One thread works long enough for the others to fall asleep. */
@@ -55,7 +67,7 @@ static void lazy(struct worker *w, void *arg)
 
 int main(void)
 {
-    static const int threads[] = {1, 2, 3, 5, 16};
+    static const int threads[] = {1, 2, 3, 5, 16, 70};
     int allowed = omp_get_max_threads();
     for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
         struct work *k = calloc(1, sizeof *k);
@@ -81,6 +93,16 @@ int main(void)
         ok(x * 0.5f != 0, "outside, denormals are as before");
         free(k);
     }
+    static const int64_t begins[2][4] = {{0, 5, 10, 15}, {0, 6, 12, 18}};
+    for (int u = 0; u < 2; u++) {
+        struct firsts f = {.unit = u ? 6 : 1};
+        team_run(4, first, &f);
+        for (int i = 0; i < 4; i++)
+            is_int(f.tile[i], begins[u][i], "thread %d begins with its own range", i);
+    }
+    struct firsts f = {.unit = 20};
+    team_run(4, first, &f);
+    is_int(f.tile[0] + f.tile[1] + f.tile[2] + f.tile[3], 6, "or all with the first tiles");
     atomic_int late = 0;
     team_run(3, lazy, &late);
     is_int(late, 5, "a barrier waits for a late thread");
