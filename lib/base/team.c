@@ -103,7 +103,8 @@ bool team_next(struct worker *w, int64_t n, int64_t unit, int64_t *i)
 
     for (; w->range < t->n_ranges; w->range++) {
         int r = (w->tid + w->range) % t->n_ranges;
-        int64_t from = r * n_units / t->n_ranges * unit, to = (r + 1) * n_units / t->n_ranges * unit;
+        int64_t from = r * n_units / t->n_ranges * unit,
+                to = (r + 1) * n_units / t->n_ranges * unit;
         if (from == to)
             continue;
         *i = from + atomic_fetch_add_explicit(&t->ranges[r].n_claimed, 1, memory_order_relaxed);

@@ -33,8 +33,8 @@ void team_run(int n_threads, void (*pass)(struct worker *w, void *arg), void *ar
 void team_barrier(struct worker *w);
 /* Waits until *count is at least n, which a tile below the caller's will make it. */
 void team_await(const atomic_int *count, int n);
-/* An unclaimed tile of n since the last barrier: of the thread's range, in ascending order, and when
- * that is done of the others'. Ranges begin at multiples of unit; n: there is one range. */
+/* An unclaimed tile of n since the last barrier: of the thread's range, in ascending order, and
+ * when that is done of the others'. Ranges begin at multiples of unit; n: there is one range. */
 bool team_next(struct worker *w, int64_t n, int64_t unit, int64_t *i);
 /* Faults in fresh pages of sys_pages(), which is dear, by the whole team at once. Collective; ends
  * with a barrier. */

@@ -332,7 +332,8 @@ static void unpack_block(const struct layout *l, const struct attn *a, const str
     }
 }
 
-/* Tiles that a thread is to begin with: of a head's blocks of keys each waits for the one before. */
+/* Tiles that a thread is to begin with: of a head's blocks of keys each waits for the one before.
+ */
 static int64_t chain_tiles(const struct attn_io *io, int64_t n_tiles)
 {
     for (int s = 1; s < io->n_seq; s++)
