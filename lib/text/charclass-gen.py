@@ -6,8 +6,8 @@
 
 What the normalizers and pre-tokenizers of the `tokenizers` library (0.23) know of characters, each at
 the version of Unicode that the library has it from: Bert's control characters, punctuation and
-marks at 8.0, the marks of StripAccents at 9.0, numbers and lower case at 17.0, grapheme clusters at
-16.0. Each was compared with the library for every code point. Categories that have changed since
+marks at 8.0, the marks of StripAccents at 9.0, numbers, lower case and grapheme clusters at 17.0.
+Each was compared with the library for every code point. Categories that have changed since
 the version in question are listed by hand, and so is what is newer than this module.
 """
 import sys
@@ -19,6 +19,9 @@ if not u.unidata_version.startswith("16.0"):
 N = 0x110000
 CONTROL, PUNCT, BERT_MARK, MARK, NUMBER, LOWERS, EXTENDS, PREPEND = (1 << i for i in range(8))
 NUMBERS_17 = {*range(0x11DE0, 0x11DEA), 0x16FF4, 0x16FF5, 0x16FF6}
+EXTENDS_17 = {*range(0x1ACF, 0x1ADE), *range(0x1AE0, 0x1AEC), 0x10EFA, 0x10EFB,
+              *range(0x11B60, 0x11B68), 0x1E6E3, 0x1E6E6, 0x1E6EE, 0x1E6EF, 0x1E6F5}
+PREPEND_16 = {0x11A3A}
 PUNCT_THEN = {0x166D, 0x111C9}
 BERT_MARK_THEN, BERT_MARK_SINCE = {0x1734, 0x1171E}, {0x1885, 0x1886, 0xA9BD, 0x111C9}
 MARK_THEN, MARK_SINCE = {0x1CF2, 0x1CF3}, {0x111C9}
@@ -60,9 +63,9 @@ for c in range(N):
         v |= LOWERS
         lowers.append((c, lower(c) - c))
     gcb = u.grapheme_cluster_break(chr(c))
-    if gcb in ("Extend", "ZWJ", "SpacingMark"):
+    if gcb in ("Extend", "ZWJ", "SpacingMark") or c in EXTENDS_17:
         v |= EXTENDS
-    if gcb == "Prepend":
+    if gcb == "Prepend" and c not in PREPEND_16:
         v |= PREPEND
     data[c] = v
 

@@ -335,6 +335,15 @@ good_general = {
         byte_level(), post=byte_level(True), extra=S),
 }
 
+# clusters of characters, as Unicode 17.0 has them, are looked up as a whole
+CLUSTERS = ["\u1acf", "\u1add", "\u1aeb", "\U00010efb", "\U00011a3a", "\U00011b60", "\U00011b67",
+            "\U0001e6e3", "\U0001e6f5", "\u0301", "\u200d", "\u0903", "\u0600"]
+good_general["clusters"] = general(
+    bpe_of_chars(["abc"], ["<unk>"], n=0, unk_token="<unk>"),
+    {"type": "Precompiled", "precompiled_charsmap": charsmap(
+        {"a": "b", **{c: "c" for c in CLUSTERS}})})
+MORE = {"clusters": [t for c in CLUSTERS for t in ("a" + c, c + "a", c + c)]}
+
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<l>", "<r>", "<b>", "mill", "<", "<l>>",
            "<unk>", "\u00e9t\u00e9", "e\u0301t"]
 PARTS = [" ", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u0085", "'s", "'LL", "'\u017f", "'",
@@ -350,7 +359,7 @@ def cases(name, t):
     texts = ["", " ", TEXT, "a" * 200, "aaaaaaa", " " * 30, "\n" * 5, "mill", "a<r>   <l>b <b> c<l>>",
              "q\u4e2dQq the q", "x " * 40 + "thing" * 30]
     texts += ["".join(r.choice(PARTS) for _ in range(r.randint(1, 14))) for _ in range(40)]
-    for s in texts:
+    for s in texts + MORE.get(name, []):
         yield s, t.encode(s, add_special_tokens=False)
 
 
