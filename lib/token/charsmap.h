@@ -18,7 +18,12 @@ void charsmap_free(struct charsmap *m);
  * map has none. */
 const char *charsmap_find(const struct charsmap *m, const char *s, size_t n, size_t *len);
 
-/* Whether the map leaves an ASCII character alone before another; not of CR, which LF may join. */
+/* The longest of the map's strings that s[0..n) begins with, and what replaces it; 0: none. */
+size_t charsmap_longest(const struct charsmap *m, const char *s, size_t n, const char **to,
+                        size_t *n_to);
+
+/* Whether the map leaves an ASCII character alone before another, alone or with that one; not of
+ * CR, which LF may join. */
 bool charsmap_plain(const struct charsmap *m, unsigned char c);
 
 #endif

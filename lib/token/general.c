@@ -146,18 +146,21 @@ struct general *general_new(const struct tokenizer *t, struct err *e)
     if (!g)
         return NULL;
     g->t = t;
+    if (read_parts(g, e) < 0) {
+        general_free(g);
+        return NULL;
+    }
     if (strcmp(t->type, "BPE") == 0)
         g->model = word_model_bpe(t, t->model, e);
     else if (strcmp(t->type, "Unigram") == 0)
-        g->model = word_model_unigram(t, e);
+        g->model = word_model_unigram(t, g->normalizer.sentencepiece, e);
     else if (strcmp(t->type, "WordPiece") == 0)
         g->model = word_model_wordpiece(t, e);
     else
         g->model = word_model_wordlevel(t, e);
     const bool by_place = t->settings.prefix.len || t->settings.suffix.len ||
                           t->settings.ignore_merges; /* first, last or whole pieces are special */
-    if (!g->model || read_parts(g, e) < 0 ||
-        (t->ops && !by_place && !(g->seams = seams_new(&t->vocab, e)))) {
+    if (!g->model || (t->ops && !by_place && !(g->seams = seams_new(&t->vocab, e)))) {
         general_free(g);
         return NULL;
     }

@@ -164,16 +164,21 @@ static int encode_tracked(struct general_run *x, const struct text *t)
     return 0;
 }
 
+static int encode_uncached(struct general_run *x, const char *s, size_t n)
+{
+    const struct word_model *m = x->g->model;
+    x->tokens.ids = x->out;
+    x->tokens.with_spans = false;
+    return m->encode(m, x->scratch, s, n, &x->tokens, &x->n_lost, x->e);
+}
+
 /* A piece that the cache does not have. */
 static NO_INLINE int encode_piece(struct general_run *x, const struct cache_key *key, const char *s,
                                   size_t n)
 {
-    const struct word_model *m = x->g->model;
     const size_t before = x->out->n;
     const uint64_t lost = x->n_lost;
-    x->tokens.ids = x->out;
-    x->tokens.with_spans = false;
-    if (m->encode(m, x->scratch, s, n, &x->tokens, &x->n_lost, x->e) < 0)
+    if (encode_uncached(x, s, n) < 0)
         return -1;
     if (n <= CACHE_LONGEST && lost == x->n_lost && x->out->n > before)
         cache_put(&x->cache, key, n, x->out->v + before, x->out->n - before);
@@ -183,6 +188,12 @@ static NO_INLINE int encode_piece(struct general_run *x, const struct cache_key 
 static int encode_batch(struct general_run *x, const char *s, const struct span32 *v, size_t k)
 {
     struct ids *out = x->out;
+    if (x->g->model->single) { /* no piece has tokens of its own */
+        for (size_t i = 0; i < k; i++)
+            if (encode_uncached(x, s + v[i].from, v[i].to - v[i].from) < 0)
+                return -1;
+        return 0;
+    }
     if (cache_ready(&x->cache, k, x->e) < 0)
         return -1;
     for (size_t i = 0; i < k; i++)
@@ -389,6 +400,7 @@ int general_encode(struct general_run *x, const char *text, size_t n, int flags,
     x->out = out;
     x->off = off;
     x->e = e;
+    x->scratch->so_far = 0;
     if (off)
         off->n = 0;
     while (!(flags & ENCODE_LITERAL) && added_next_outside(added, &added->raw, text, n, literal,

@@ -46,6 +46,7 @@ struct sp_model {
     bool put_bos, put_eos;  /* around a text, by the post-processor */
     const char *charsmap;   /* precompiled */
     size_t charsmap_len;    /* 0: no normalisation */
+    bool single;            /* scores are added in single precision, from the text's beginning */
     const char *normalizer; /* JSON of what goes before all of this; NULL: nothing */
 };
 int import_sp_document(struct sp_model *m, struct buf *json, struct err *e);

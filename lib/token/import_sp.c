@@ -199,6 +199,7 @@ static int check(struct sp_model *m, struct err *e)
 int import_sp(const char *p, size_t n, struct buf *json, struct err *e)
 {
     struct sp_model model = {.unigram = true,
+                             .single = true,
                              .dummy_prefix = true,
                              .remove_extra_whitespaces = true,
                              .escape_whitespaces = true,

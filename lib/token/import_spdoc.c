@@ -4,11 +4,11 @@
  * Control symbols and the unknown one become special added tokens, as they do in the tokenizer.json
  * files that are published for such models; SentencePiece itself takes their text as ordinary text.
  *
- * A user-defined symbol is always one token in SentencePiece. Of Unigram that is its score there,
- * -0.1 where all other scores are lower. In BPE a pre-tokenizer cuts it out, unless it is
- * one character that no other piece has, and ignore_merges makes it one token: all other pieces of
- * text that are tokens must be what merging gives for them. One that the normalisation would change
- * becomes an added token: text behind it then begins like a text of its own.
+ * A user-defined symbol is one token in SentencePiece: of Unigram by the score that it has. In BPE
+ * a pre-tokenizer cuts it out, unless it is one character that no other piece has, and
+ * ignore_merges makes it one token: all other pieces of text that are tokens must be what merging
+ * gives for them. One that the normalisation would change becomes an added token: text behind it
+ * then begins like a text of its own.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -240,7 +240,8 @@ int import_sp_normalizer(const struct sp_model *m, struct buf *json, struct err 
         return -1;
     if (m->charsmap_len &&
         (buf_puts(json, "\n{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"", e) < 0 ||
-         base64_encode(json, m->charsmap, m->charsmap_len, e) < 0 || buf_puts(json, "\"},", e) < 0))
+         base64_encode(json, m->charsmap, m->charsmap_len, e) < 0 ||
+         buf_puts(json, "\",\"longest\":true},", e) < 0))
         return -1;
     if (m->remove_extra_whitespaces &&
         buf_puts(json,
@@ -251,10 +252,10 @@ int import_sp_normalizer(const struct sp_model *m, struct buf *json, struct err 
     if (m->dummy_prefix &&
         buf_puts(json, "\n{\"type\":\"Prepend\",\"prepend\":\"" SPACE "\"},", e) < 0)
         return -1;
-    return buf_puts(json,
-                    "\n{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
-                    "\"content\":\"" SPACE "\"}]}",
-                    e);
+    return buf_printf(json, e,
+                      "\n{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},"
+                      "\"content\":\"" SPACE "\"}]%s}",
+                      m->single && m->unigram ? ",\"sentencepiece\":true" : "");
 }
 
 /* Whether a piece has a space elsewhere than at its start. */
@@ -317,14 +318,13 @@ static int put_bpe(const struct sp_model *m, struct buf *json, struct err *e)
 static int put_unigram(const struct sp_model *m, struct buf *json, struct err *e)
 {
     const struct import_vocab *v = &m->vocab;
-    float least = 0, most = 0;
+    float least = 0;
     bool any = false;
     for (size_t i = 0; i < v->n; i++) {
         float x = v->v[i].score;
         if (v->v[i].type != TOKEN_NORMAL)
             continue;
         least = any && least < x ? least : x;
-        most = most > x ? most : x;
         any = true;
     }
     if (buf_printf(json, e,
@@ -335,10 +335,10 @@ static int put_unigram(const struct sp_model *m, struct buf *json, struct err *e
     for (size_t i = 0; i < v->n; i++) {
         const struct import_token *t = &v->v[i];
         /* the scores of others must not lower the least one, which the unknown's hangs on */
-        double score = t->type == TOKEN_NORMAL   ? (double)t->score
-                       : t->type == TOKEN_USER   ? (double)((float)t->len * most - 0.1F)
-                       : t->type == TOKEN_UNUSED ? (double)least
-                                                 : 0.0;
+        double score = t->type == TOKEN_NORMAL || (t->type == TOKEN_USER && t->score > least)
+                           ? (double)t->score
+                       : t->type == TOKEN_USER || t->type == TOKEN_UNUSED ? (double)least
+                                                                          : 0.0;
         if (buf_puts(json, i ? ",\n[" : "[", e) < 0 || buf_json_string(json, t->s, t->len, e) < 0 ||
             buf_printf(json, e, ",%.17g]", score) < 0)
             return -1;

@@ -344,6 +344,31 @@ static int precompiled(struct work *w)
     return m.any ? edit_put(&m.d, m.last, m.n_last, m.change, w->e) : 0;
 }
 
+/* From left to right, the longest of the map's strings each time. */
+static int precompiled_longest(struct work *w)
+{
+    const struct charsmap *map = w->step->map;
+    const char *s = w->in->s, *to = NULL;
+    struct mapped m = {.d = {.in = w->in, .out = w->out}};
+    size_t n, n_to = 0;
+    unsigned len;
+    for (size_t p = 0; p < w->in->n; p += n) {
+        int rc;
+        if ((n = plain_run(map, s + p, w->in->n - p)) > 0) {
+            rc = put_run(&m, p, n, w->e);
+        } else if ((n = charsmap_longest(map, s + p, w->in->n - p, &to, &n_to)) > 0) {
+            rc = map_to(&m, count_chars(s + p, n), to, n_to, w->e);
+        } else {
+            uni_decode((const unsigned char *)s + p, &len);
+            n = len;
+            rc = put_mapped(&m, s + p, n, 0, w->e);
+        }
+        if (rc < 0)
+            return -1;
+    }
+    return m.any ? edit_put(&m.d, m.last, m.n_last, m.change, w->e) : 0;
+}
+
 /* ---- the whole */
 
 static int do_step(struct work *w)
@@ -368,7 +393,7 @@ static int do_step(struct work *w)
     case NORM_STRIP:
         return strip(w);
     case NORM_PRECOMPILED:
-        return precompiled(w);
+        return w->step->longest ? precompiled_longest(w) : precompiled(w);
     case NORM_NMT:
         return nmt(w);
     case NORM_BYTE_LEVEL:

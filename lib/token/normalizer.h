@@ -35,6 +35,7 @@ struct normalizer_step {
     enum normalizer_kind kind;
     int form; /* enum norm_form */
     bool left, right;
+    bool longest; /* of charsmaps: as SentencePiece looks them up */
     struct pattern *pattern;
     char *s; /* what is put */
     size_t n;
@@ -43,6 +44,7 @@ struct normalizer_step {
 struct normalizer {
     struct normalizer_step *v;
     size_t n, cap;
+    bool sentencepiece; /* the model's sums are SentencePiece's, too */
 };
 int normalizer_read(struct normalizer *z, const json_t *o, struct err *e);
 void normalizer_release(struct normalizer *z);

@@ -98,7 +98,8 @@ static int add_one(void *user, const json_t *o, struct err *e)
         const char *map;
         size_t n;
         if (part_string("normalizer", o, "precompiled_charsmap", &map, &n, e) < 0 ||
-            !(s = add(z, NORM_PRECOMPILED, e)))
+            !(s = add(z, NORM_PRECOMPILED, e)) ||
+            part_bool("normalizer", o, "longest", false, &s->longest, e) < 0)
             return -1;
         s->map = charsmap_new(map, n, e);
         return s->map ? 0 : err_prefix(e, "normalizer: ");
@@ -108,7 +109,12 @@ static int add_one(void *user, const json_t *o, struct err *e)
 
 int normalizer_read(struct normalizer *z, const json_t *o, struct err *e)
 {
-    return o ? part_each("normalizer", o, "normalizers", add_one, z, e) : 0;
+    if (!o)
+        return 0;
+    if (part_is(o, "Sequence") &&
+        part_bool("normalizer", o, "sentencepiece", false, &z->sentencepiece, e) < 0)
+        return -1;
+    return part_each("normalizer", o, "normalizers", add_one, z, e);
 }
 
 void normalizer_release(struct normalizer *z)

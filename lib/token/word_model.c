@@ -8,6 +8,7 @@
 #include "text/unicode.h"
 #include "token/trie.h"
 
+enum { LEAST_SUM = -100000 };
 enum { KEEP = 1 << 16 }; /* larger scratch is given back */
 
 int word_token_add(struct word_tokens *t, uint32_t id, size_t from, size_t to, struct err *e)
@@ -71,6 +72,15 @@ void word_fallback_ids(struct word_model *m)
     }
 }
 
+/* Text does not become such a token by its name in SentencePiece. */
+static bool is_of_byte(const struct word_model *m, uint32_t id)
+{
+    for (int c = 0; c < 256; c++)
+        if (m->fallback[c] == id)
+            return true;
+    return false;
+}
+
 /* All tokens with ids that the vocabulary gives their strings. */
 static int fill_trie(struct word_model *m, struct err *e)
 {
@@ -78,7 +88,8 @@ static int fill_trie(struct word_model *m, struct err *e)
     if (!(m->trie = trie_new(e)))
         return -1;
     for (size_t i = 0; i < v->n; i++)
-        if (trie_add(m->trie, v->v[i].s, v->v[i].len, v->v[i].id, e) < 0)
+        if (!(m->single && is_of_byte(m, v->v[i].id)) &&
+            trie_add(m->trie, v->v[i].s, v->v[i].len, v->v[i].id, e) < 0)
             return -1;
     return 0;
 }
@@ -177,16 +188,36 @@ static void reach(struct word_node *to, double score, size_t from, uint32_t id)
         *to = (struct word_node){score, (uint32_t)from, id};
 }
 
-static int best_path(const struct word_model *m, struct word_node *node, const char *s, size_t n,
+/* As SentencePiece adds. */
+static void reach_single(struct word_node *to, double score, size_t from, uint32_t id)
+{
+    reach(to, (double)(float)score, from, id);
+}
+
+/* Sums from here on as if the text began here: SentencePiece (0.2.3) does so below LEAST_SUM,
+ * before single precision gets too coarse. */
+static void begin_anew(struct word_node *node, size_t at, size_t n)
+{
+    const float here = (float)node[at].score;
+    for (size_t i = at; i <= n; i++)
+        if (node[i].from != UINT32_MAX || i == at)
+            node[i].score = (double)((float)node[i].score - here);
+}
+
+static int best_path(const struct word_model *m, struct word_scratch *x, const char *s, size_t n,
                      struct err *e)
 {
+    struct word_node *node = x->node;
+    void (*put)(struct word_node *, double, size_t, uint32_t) = m->single ? reach_single : reach;
     const struct trie *t = m->trie;
     const int64_t unk = m->t->settings.unk;
     unsigned len;
     for (size_t i = 0; i <= n; i++)
         node[i].from = UINT32_MAX;
-    node[0].score = 0;
+    node[0].score = m->single ? (double)x->so_far : 0;
     for (size_t at = 0; at < n; at += len) {
+        if (m->single && node[at].score < LEAST_SUM)
+            begin_anew(node, at, n);
         const double here = node[at].score;
         bool single = false;
         uint32_t k = 0;
@@ -197,17 +228,20 @@ static int best_path(const struct word_model *m, struct word_node *node, const c
                 break;
             if (t->value[k] == TRIE_NONE)
                 continue;
-            reach(&node[p + 1], m->t->score[t->value[k]] + here, at, t->value[k]);
+            put(&node[p + 1], m->t->score[t->value[k]] + here, at, t->value[k]);
             single |= p + 1 == at + len;
         }
         if (single)
             continue;
         struct word_node *to = &node[at + len];
-        if (to->from != UINT32_MAX && !(m->unk_score + here > to->score))
+        double unknown = m->unk_score + here;
+        if (m->single)
+            unknown = (double)(float)unknown;
+        if (to->from != UINT32_MAX && !(unknown > to->score))
             continue;
         if (unk < 0)
             return no_unk(e);
-        reach(to, m->unk_score + here, at, (uint32_t)unk);
+        put(to, unknown, at, (uint32_t)unk);
     }
     return 0;
 }
@@ -241,8 +275,9 @@ static int unigram_encode(const struct word_model *m, struct word_scratch *x, co
     (void)n_lost;
     if (mem_grow(&x->node, &x->cap_node, n + 1, sizeof *x->node, e) < 0 ||
         mem_grow(&x->ends, &x->cap_ends, n + 1, sizeof *x->ends, e) < 0 ||
-        best_path(m, x->node, s, n, e) < 0)
+        best_path(m, x, s, n, e) < 0)
         return -1;
+    x->so_far = (float)x->node[n].score;
     for (size_t end = n; end > 0; end = x->node[end].from)
         x->ends[n_ends++] = (uint32_t)end;
     while (n_ends) {
@@ -270,18 +305,23 @@ end:
     return rc;
 }
 
-struct word_model *word_model_unigram(const struct tokenizer *t, struct err *e)
+struct word_model *word_model_unigram(const struct tokenizer *t, bool single, struct err *e)
 {
     struct word_model *m = word_model_new(t, "Unigram", e);
-    if (!m || fill_trie(m, e) < 0) {
+    if (!m)
+        return NULL;
+    m->single = single;
+    word_fallback_ids(m);
+    if (fill_trie(m, e) < 0) {
         word_model_free(m);
         return NULL;
     }
     m->encode = unigram_encode;
-    word_fallback_ids(m);
     m->unk_score = HUGE_VAL;
     for (size_t i = 0; i < t->vocab.n; i++)
         m->unk_score = t->score[i] < m->unk_score ? t->score[i] : m->unk_score;
     m->unk_score -= 10;
+    if (single)
+        m->unk_score = (double)(float)m->unk_score;
     return m;
 }

@@ -34,6 +34,7 @@ struct word_model {
     struct trie *trie;      /* WordPiece, Unigram: the tokens' strings */
     uint32_t continuing;    /* WordPiece: the node behind the prefix, TRIE_NONE: no such token */
     double unk_score;       /* Unigram */
+    bool single;            /* Unigram: sums as SentencePiece has them, see word_model.c */
     uint32_t ascii[128];    /* BPE: ids of single characters; BPE_NONE */
     uint32_t fallback[256]; /* ids of <0x00> to <0xFF>; BPE_NONE */
     bool unk_missing;       /* there should be one, but it is no token */
@@ -42,7 +43,10 @@ struct word_model {
 struct word_model *word_model_bpe(const struct tokenizer *t, const struct bpe *b, struct err *e);
 struct word_model *word_model_wordpiece(const struct tokenizer *t, struct err *e);
 struct word_model *word_model_wordlevel(const struct tokenizer *t, struct err *e);
-struct word_model *word_model_unigram(const struct tokenizer *t, struct err *e);
+/* single: scores are added in single precision from the text's beginning on, so that a piece's
+ * tokens depend on what stands before it: pieces in their order, with scratch->so_far 0 at first.
+ */
+struct word_model *word_model_unigram(const struct tokenizer *t, bool single, struct err *e);
 void word_model_free(struct word_model *m);
 
 /* Between the models. */
@@ -64,6 +68,7 @@ struct word_scratch {
         uint32_t from, id; /* from: UINT32_MAX: none yet */
     } * node;
     size_t cap_node;
+    float so_far; /* Unigram, single: the sum of the text before this piece */
     uint32_t *ends;
     size_t cap_ends;
 };

@@ -11,6 +11,7 @@ import glob
 import io
 import json
 import os
+import random
 import re
 
 import gguf
@@ -246,6 +247,30 @@ for name, data in {
     assert name == "bad-no-unk-vocab.txt" or name == "bad-utf8-vocab.txt" or \
         data not in (model, front, rank), name
     open(os.path.join(here, name), "wb").write(data)
+
+# ---- rules of several characters, of which the longest counts; and sums so close that single
+# precision decides, far into a text as well
+
+with open(rules, "w", encoding="utf-8") as f:
+    for a, b in [("\r\n", " \n"), ("\r", " "), ("\u00a0", " "), ("\u304b\u3099", "\u304c"),
+                 ("\uff76", "\u30ab"), ("\uff76\uff9e", "\u30ac"), ("a\u0323", "\u1ea1"),
+                 ("a\u0323\u0307", "x"), ("\u1100\u1161", "\uac00"), ("\u1100\u1161\u11a8", "\uac01"),
+                 ("ab", "ba"), ("abc", "c"), ("\u2026", "...")]:
+        f.write("%s\t%s\n" % (" ".join("%X" % ord(c) for c in a),
+                              " ".join("%X" % ord(c) for c in b)))
+runs = ["a" * n + " " + "mill" * n for n in range(1, 60)]
+lines, more = lines + runs, more + ["\u304b \u304c \u30ab \u30ac \uac00 \uac01 \u1ea1 \u0307 \u0323"] * 40
+parts = ["\r\n", "\r", "\u00a0", "\u304b\u3099", "\uff76\uff9e", "\uff76", "a\u0323", "a\u0323\u0307",
+         "a\u0307\u0323", "\u1100\u1161", "\u1100\u1161\u11a8", "\u11a8", "ab", "abc", "aab", "abab", "\u2026",
+         "the mill", "grinds", " ", "  ", "\u0301", "(", "<mask>"]
+picks = random.Random(5)
+texts = ["".join(picks.choice(parts) for _ in range(n % 9)) for n in range(60)]
+texts += ["a" * 97, "mill" * 40, " ".join("a" * n for n in range(1, 50)), " ".join(runs)]
+train("sp-longest", model_type="unigram", vocab_size=260, normalization_rule_tsv=rules,
+      user_defined_symbols=["<mask>", "("], character_coverage=1.0, split_by_whitespace=True)
+train("sp-longest-bpe", model_type="bpe", vocab_size=260, normalization_rule_tsv=rules,
+      character_coverage=1.0, remove_extra_whitespaces=False)
+os.remove(rules)
 
 with open(os.path.join(here, "import-cases.jsonl"), "w", encoding="utf-8") as f:
     for tokenizer, text, ids in cases:
