@@ -432,7 +432,7 @@ static int fill(struct in *in, struct buf *to, struct in_ends *ends, size_t begi
         const size_t got = to->len - begin, from = to->len;
         if (ends->n >= max_lines || (ends->n > 0 && got >= want) || got > max_bytes)
             return 0;
-        size_t now = got < want ? want - got : got;
+        size_t now = got < want ? want - got : 0; /* of a long line, little behind its end */
         if (now < PEEK_BYTES)
             now = PEEK_BYTES;
         if (buf_reserve(to, now + SLACK_BYTES, e) < 0)
