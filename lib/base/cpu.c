@@ -84,7 +84,7 @@ int cpu_has_clmul(void)
 static bool has_vbmi2(void)
 {
     struct regs seven = cpuid(7, 0);
-    return all(seven.c, 1u << 1 | 1u << 6) && all(seven.b, 1u << 8);
+    return all(seven.c, 1u << 1 | 1u << 6 | 1u << 10) && all(seven.b, 1u << 8);
 }
 #elif defined(__aarch64__)
 static bool machine_has(enum isa i)

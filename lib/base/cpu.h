@@ -14,7 +14,8 @@ enum isa { ISA_PORTABLE, ISA_AVX2, ISA_AVX512, ISA_AVX512BF16, ISA_AMX, ISA_NEON
 
 /* The choice; -1 and err if QUERN_ISA cannot be had. Commands that compute call it first. */
 int cpu_isa(enum isa *out, struct err *e);
-/* 1 if it is avx512 or above, on a machine that has AVX512-VBMI, VBMI2 and BMI2, too. */
+/* 1 if it is avx512 or above, on a machine that has AVX512-VBMI, VBMI2, VPCLMULQDQ and BMI2,
+ * too. */
 int cpu_uses_vbmi2(void);
 const char *cpu_isa_name(enum isa i);
 int cpu_has(enum isa i); /* 1 if this machine can run it */

@@ -7,33 +7,60 @@
 #include <xxhash.h>
 #include <zlib.h>
 
-#include "base/bug.h"
+#include "base/compiler.h"
 #include "base/cpu.h"
-#include "base/hash_int.h"
+#include "base/xxh3_impl_int.h"
+
+/* Chooses for this processor, once. */
+static const struct xxh3 *xxh3(void)
+{
+    static const struct xxh3 portable = {all64, all128, new, add, get64, get128, end};
+    static const struct xxh3 *_Atomic chosen;
+    const struct xxh3 *x = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (LIKELY(x != NULL))
+        return x;
+    x = &portable;
+#if defined(__x86_64__)
+    enum isa isa;
+    if (cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE)
+        x = &xxh3_avx2;
+#endif
+    atomic_store(&chosen, x);
+    return x;
+}
+
+/* What is no longer takes no vectors. */
+enum { SHORT_BYTES = 240 };
 
 uint64_t hash64(const void *p, size_t n, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(p, n, seed);
+    return n <= SHORT_BYTES ? all64(p, n, seed) : xxh3()->all64(p, n, seed);
 }
 
 struct hash128 hash128(const void *p, size_t n)
 {
-    XXH128_hash_t h = XXH3_128bits(p, n);
-    return (struct hash128){.lo = h.low64, .hi = h.high64};
+    return n <= SHORT_BYTES ? all128(p, n) : xxh3()->all128(p, n);
 }
 
 #if defined(__x86_64__)
-/* Looked up once: asking the processor takes longer than a short checksum. */
-static bool has_clmul(void)
+/* From how many bytes on which way is taken; looked up once, for asking the processor takes longer
+ * than a short checksum. */
+struct crc_ways {
+    size_t clmul, wide;
+};
+
+static const struct crc_ways *crc_ways(void)
 {
-    static atomic_int known = -1;
-    int has = atomic_load_explicit(&known, memory_order_relaxed);
-    if (has < 0) {
-        enum isa isa;
-        has = cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE && cpu_has_clmul();
-        atomic_store(&known, has);
-    }
-    return has;
+    static const struct crc_ways ways[] = {{SIZE_MAX, SIZE_MAX}, {64, SIZE_MAX}, {64, 1024}};
+    static const struct crc_ways *_Atomic chosen;
+    const struct crc_ways *w = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (LIKELY(w != NULL))
+        return w;
+    enum isa isa;
+    bool vectors = cpu_isa(&isa, NULL) == 0 && isa != ISA_PORTABLE && cpu_has_clmul();
+    w = &ways[vectors + (vectors && cpu_uses_vbmi2())];
+    atomic_store(&chosen, w);
+    return w;
 }
 #endif
 
@@ -41,8 +68,8 @@ uint32_t crc32_of(uint32_t crc, const void *p, size_t n)
 {
     const unsigned char *s = p;
 #if defined(__x86_64__)
-    if (n >= 64 && has_clmul()) {
-        crc = crc32_clmul(crc, s, n);
+    if (n >= crc_ways()->clmul) {
+        crc = n >= crc_ways()->wide ? crc32_avx512vbmi(crc, s, n) : crc32_clmul(crc, s, n);
         s += n / 16 * 16;
         n %= 16;
     }
@@ -51,9 +78,9 @@ uint32_t crc32_of(uint32_t crc, const void *p, size_t n)
     return n == 0 ? crc : (uint32_t)crc32_z(crc, s, n);
 }
 
-/* XXH3's streaming state is the same for 64 and 128 bits; they differ in the digest alone. */
 struct hash_state {
-    XXH3_state_t *x;
+    const struct xxh3 *by;
+    void *x; /* over-aligned, so not part of ours */
 };
 
 struct hash_state *hash_new(void)
@@ -61,9 +88,10 @@ struct hash_state *hash_new(void)
     struct hash_state *h = malloc(sizeof *h);
     if (!h)
         return NULL;
-    h->x = XXH3_createState(); /* over-aligned, so not part of ours */
-    if (!h->x || XXH3_128bits_reset(h->x) != XXH_OK) {
-        hash_free(h);
+    h->by = xxh3();
+    h->x = h->by->new ();
+    if (!h->x) {
+        free(h);
         return NULL;
     }
     return h;
@@ -71,26 +99,24 @@ struct hash_state *hash_new(void)
 
 void hash_add(struct hash_state *h, const void *p, size_t n)
 {
-    if (n > 0 && XXH3_128bits_update(h->x, p, n) != XXH_OK)
-        BUG("XXH3 refused %zu bytes", n);
+    h->by->add(h->x, p, n);
 }
 
 uint64_t hash_get64(const struct hash_state *h)
 {
-    return XXH3_64bits_digest(h->x);
+    return h->by->get64(h->x);
 }
 
 struct hash128 hash_get128(const struct hash_state *h)
 {
-    XXH128_hash_t d = XXH3_128bits_digest(h->x);
-    return (struct hash128){.lo = d.low64, .hi = d.high64};
+    return h->by->get128(h->x);
 }
 
 void hash_free(struct hash_state *h)
 {
     if (!h)
         return;
-    XXH3_freeState(h->x);
+    h->by->end(h->x);
     free(h);
 }
 

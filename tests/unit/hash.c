@@ -1,6 +1,7 @@
 /* Hashes, half precision, little-endian stores. */
 #include "tap.h"
 
+#include <xxhash.h>
 #include "base/half.h"
 #include "base/hash.h"
 #include "base/le.h"
@@ -17,7 +18,7 @@ static uint32_t crc_slow(uint32_t crc, const unsigned char *p, size_t n)
 
 static void crc_lengths(void)
 {
-    unsigned char s[400];
+    unsigned char s[2400];
     bool same = true;
     for (size_t i = 0; i < sizeof s; i++)
         s[i] = (unsigned char)(i * i * 31 + i / 7);
@@ -25,6 +26,8 @@ static void crc_lengths(void)
         for (size_t at = 0; at < 20 && same; at++)
             same =
                 crc32_of((uint32_t)(n * 77), s + at, n) == crc_slow((uint32_t)(n * 77), s + at, n);
+    for (size_t n = 900; n < 2300 && same; n += 3)
+        same = crc32_of((uint32_t)n, s + n % 70, n) == crc_slow((uint32_t)n, s + n % 70, n);
     ok(same, "CRC-32 of every length, at every place of 16");
 }
 
@@ -61,12 +64,14 @@ static void test_parts(void)
             i += k;
         }
         struct hash128 a = hash128(data, len), b = h ? hash_get128(h) : a;
-        n += 2;
+        n += 3;
+        n_good += a.lo == XXH3_128bits(data, len).low64 && a.hi == XXH3_128bits(data, len).high64 &&
+                  hash64(data, len, len) == XXH3_64bits_withSeed(data, len, len);
         n_good += h && a.lo == b.lo && a.hi == b.hi;
         n_good += h && hash_get64(h) == hash64(data, len, 0);
         hash_free(h);
     }
-    is_int(n_good, n, "in parts as at once, 64 and 128 bits from one state");
+    is_int(n_good, n, "the library's XXH3; in parts as at once, 64 and 128 bits from one state");
     hash_free(NULL);
 }
 
