@@ -32,7 +32,7 @@ struct piece_run {
     struct piece_scratch *scratch;
     struct cache cache;
     struct cut_window window[KEYS_WINDOWS];
-    size_t n_windows;
+    size_t n_windows, now; /* now: the first that may hold the place asked for */
     const char *text;
     struct keys keys;
     bool cut; /* the next piece does not begin where one of the splitter's does */
@@ -172,11 +172,14 @@ static int fill_holes(struct piece_run *x, struct ids *out, struct err *e)
 
 /* ---- pieces */
 
-/* Whether a piece of the splitter's goes on over the place. */
-static bool is_cut(const struct piece_run *x, const char *at)
+/* Whether a piece of the splitter's goes on over the place. Places come in order. */
+static bool is_cut(struct piece_run *x, const char *s)
 {
-    for (size_t i = 0; i < x->n_windows; i++) {
-        const size_t bit = (size_t)(at - x->text) - x->window[i].at;
+    const size_t at = (size_t)(s - x->text);
+    while (x->now < x->n_windows && x->window[x->now].at + 64 <= at)
+        x->now++;
+    for (size_t i = x->now; i < x->n_windows && x->window[i].at <= at; i++) {
+        const size_t bit = at - x->window[i].at;
         if (bit < 64 && x->window[i].wide >> bit & 1)
             return true;
     }
@@ -244,6 +247,7 @@ int piece_run_text(struct piece_run *x, const char *s, size_t n, struct ids *out
     cut_begin(x->cutter, s, n);
     while ((k = cut_windows(x->cutter, w, KEYS_WINDOWS, e)) > 0) {
         x->n_windows = (size_t)k;
+        x->now = 0;
         junctions_mark(x->t->junctions, s, w, (size_t)k);
         if (add_pieces(x, out, e) < 0)
             return -1;

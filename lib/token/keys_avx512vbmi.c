@@ -118,6 +118,7 @@ static size_t ids(const struct keys *k, size_t i, uint32_t **v)
         const __m512i key = _mm512_broadcast_i64x2(_mm_load_si128((const __m128i *)k->word[i]));
         /* bits 0 and 1 are the first cell's key, 4 and 5 the second's */
         unsigned same = _mm512_cmpeq_epi64_mask(_mm512_load_si512(home), key);
+        KEEP_IN_REGISTER(same);
         same &= same >> 1 & 0x11;
         /* what another thread writes: the ids, loaded behind the key as they were stored before it,
          * are those of the key, and 16 aligned bytes come as one */
