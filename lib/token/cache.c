@@ -179,6 +179,14 @@ static void put(_Atomic uint64_t *p, uint64_t v)
     atomic_store_explicit(p, v, memory_order_relaxed);
 }
 
+/* Their number last, for who looks meanwhile. */
+static void set_ids(struct cache_cell *cell, const uint32_t ids[CACHE_IDS], uint32_t n_ids)
+{
+    put(&cell->id01, ids[0] | (uint64_t)ids[1] << 32);
+    atomic_store_explicit(&cell->id2, ids[2], memory_order_relaxed);
+    atomic_store_explicit(&cell->n_ids, n_ids, memory_order_release);
+}
+
 /* What a table holds, in one that is larger, and that nobody sees yet; but for pieces that others
  * are about to fill the cells of. */
 static void copy_cells(struct cache_table *to, const struct cache_table *from)
@@ -195,8 +203,9 @@ static void copy_cells(struct cache_table *to, const struct cache_table *from)
             cell = cell + 1 < to->cells + to->n_cells ? cell + 1 : to->cells;
         put(&cell->k0, k0);
         put(&cell->k1, k1);
-        put(&cell->id[0], get(&was->id[0]));
-        put(&cell->id[1], get(&was->id[1]));
+        uint32_t ids[CACHE_ROOM];
+        const uint32_t n_ids = cache_ids(ids, was);
+        set_ids(cell, ids, n_ids);
         to->used++;
     }
 }
@@ -286,25 +295,21 @@ static uint32_t take_words(struct cache_pool *p, size_t n)
     return (uint32_t)at;
 }
 
-/* ids as a cell holds them; ids and n_ids are of no use where there is no room for many. */
-static bool pack_ids(struct cache_pool *p, const uint32_t *ids, size_t n_ids, uint64_t pair[2])
+/* ids as a cell holds them, and their number there; 0: there is no room for so many. */
+static uint32_t pack_ids(struct cache_pool *p, const uint32_t *ids, size_t n_ids,
+                         uint32_t packed[CACHE_IDS])
 {
-    uint32_t few[CACHE_IDS] = {0};
-    if (n_ids > CACHE_IDS) {
-        const uint32_t at = take_words(p, n_ids);
-        if (!at)
-            return false;
-        memcpy(p->words + at, ids, n_ids * sizeof *ids);
-        few[1] = at;
-        few[2] = (uint32_t)n_ids;
-        n_ids = CACHE_POOLED;
-    } else {
-        memcpy(few, ids, n_ids * sizeof *ids);
+    if (n_ids <= CACHE_IDS) {
+        memcpy(packed, ids, n_ids * sizeof *ids);
+        return (uint32_t)n_ids;
     }
-    few[0] |= (uint32_t)n_ids << CACHE_COUNT_AT;
-    pair[0] = few[0] | (uint64_t)few[1] << 32;
-    pair[1] = few[2] | (uint64_t)few[3] << 32;
-    return true;
+    const uint32_t at = take_words(p, n_ids);
+    if (!at)
+        return 0;
+    memcpy(p->words + at, ids, n_ids * sizeof *ids);
+    packed[0] = at;
+    packed[1] = (uint32_t)n_ids;
+    return CACHE_POOLED;
 }
 
 /* The word that k1 is with the place of the piece's bytes; 0: there is no room. */
@@ -323,9 +328,9 @@ static uint64_t keep_bytes(struct cache_pool *p, const struct cache_key *k, size
     return k->k1 | at;
 }
 
-/* With pair as its ids. */
+/* With ids as pack_ids() gave them. */
 static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, size_t n,
-                                    const uint64_t pair[2], bool *mine)
+                                    const uint32_t ids[CACHE_IDS], uint32_t n_ids, bool *mine)
 {
     struct cache_table *t = c->table;
     bool found;
@@ -338,8 +343,7 @@ static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, 
     if (!k1)
         return NULL;
     put(&cell->k0, k->k0);
-    put(&cell->id[1], pair[1]);
-    put(&cell->id[0], pair[0]);
+    set_ids(cell, ids, n_ids);
     atomic_store_explicit(&cell->k1, k1, memory_order_release);
     atomic_store_explicit(&t->used, n_used + 1, memory_order_relaxed);
     *mine = true;
@@ -348,9 +352,9 @@ static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, 
 
 struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t n, bool *mine)
 {
-    static const uint64_t none[2] = {(uint64_t)CACHE_NONE << CACHE_COUNT_AT, 0};
+    static const uint32_t none[CACHE_IDS] = {0};
     lock(c->shared);
-    struct cache_cell *cell = take_cell(c, k, n, none, mine);
+    struct cache_cell *cell = take_cell(c, k, n, none, CACHE_NONE, mine);
     unlock(c->shared);
     return cell;
 }
@@ -358,25 +362,24 @@ struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids)
 {
     const bool many = n_ids > CACHE_IDS;
-    uint64_t pair[2];
+    uint32_t packed[CACHE_IDS] = {0};
     if (many)
         lock(c->shared);
-    const bool fits = pack_ids(c->table->pool, ids, n_ids, pair);
+    const uint32_t n = pack_ids(c->table->pool, ids, n_ids, packed);
     if (many)
         unlock(c->shared);
-    if (!fits)
-        return;
-    put(&cell->id[1], pair[1]);
-    atomic_store_explicit(&cell->id[0], pair[0], memory_order_release);
+    if (n)
+        set_ids(cell, packed, n);
 }
 
 void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
                size_t n_ids)
 {
-    uint64_t pair[2];
+    uint32_t packed[CACHE_IDS] = {0};
     bool mine;
     lock(c->shared);
-    if (pack_ids(c->table->pool, ids, n_ids, pair))
-        take_cell(c, k, n, pair, &mine);
+    const uint32_t count = pack_ids(c->table->pool, ids, n_ids, packed);
+    if (count)
+        take_cell(c, k, n, packed, count, &mine);
     unlock(c->shared);
 }

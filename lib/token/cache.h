@@ -2,8 +2,8 @@
  * What pieces of text became: a hash table from pieces to ids of bounded size, which the encoders
  * of several threads may share, each through a struct cache of its own.
  *
- * A cell is half a cache line: up to 15 bytes of the piece and its length, and up to 4 ids, their
- * number in the top bits of the first. Longer pieces and longer results stand in a pool, and the
+ * A cell is half a cache line: up to 15 bytes of the piece and its length, up to 3 ids and their
+ * number. Longer pieces and longer results stand in a pool, and the
  * cell says where. When table or pool is full, all is forgotten: ids never depend on what is kept.
  * The table that a struct cache sees changes only in its cache_ready(), so that keys hashed and
  * fetched ahead stay good for a batch.
@@ -27,16 +27,18 @@
 enum {
     CACHE_INLINE = 15,    /* bytes of a piece that a cell holds */
     CACHE_LONGEST = 1024, /* longer pieces are not kept */
-    CACHE_IDS = 4,        /* ids that a cell holds */
-    CACHE_POOLED = 15,    /* as a number of ids: id[1] is their place in the pool, id[2] how many */
+    CACHE_IDS = 3,        /* ids that a cell holds */
+    CACHE_ROOM = 4,       /* words that are written for a cell's ids, whether there are as many */
+    CACHE_POOLED = 15,    /* as a number of ids: the first two are their place in the pool and how
+                             many there are */
     CACHE_NONE = 14,      /* as a number of ids: the model is to be asked each time */
-    CACHE_COUNT_AT = 28,  /* bit of id[0] where their number stands */
     CACHE_HOME_BIT = 36,  /* of a hash, from which on its bits say where a home is */
 };
 
 struct cache_cell {
     _Atomic uint64_t k0, k1;
-    _Atomic uint64_t id[CACHE_IDS / 2]; /* two in each, the first in the low half */
+    _Atomic uint64_t id01; /* the first in the low half */
+    _Atomic uint32_t id2, n_ids;
 };
 
 /* k1's top byte is the length of an inline piece, or LONG; of a long piece k0 is a hash and k1's
@@ -150,45 +152,49 @@ static ALWAYS_INLINE struct cache_cell *cache_find(const struct cache *c, const 
     return found ? cell : NULL;
 }
 
-/* A cell's ids at v, where there is room for CACHE_IDS: how many, or CACHE_POOLED or CACHE_NONE and
- * none that count. */
-static ALWAYS_INLINE uint32_t cache_ids(uint32_t *v, const struct cache_cell *cell)
+static ALWAYS_INLINE uint32_t cache_count(const struct cache_cell *cell)
 {
-    const uint64_t a = cache_load(&cell->id[0]), b = cache_load(&cell->id[1]);
-    const uint64_t count = UINT64_C(15) << CACHE_COUNT_AT;
-    v[0] = (uint32_t)(a & ~count);
-    v[1] = (uint32_t)(a >> 32);
-    v[2] = (uint32_t)b;
-    v[3] = (uint32_t)(b >> 32); /* all of them: quicker than to look how many */
-    return (uint32_t)(a & count) >> CACHE_COUNT_AT;
+    return atomic_load_explicit((_Atomic uint32_t *)&cell->n_ids, memory_order_acquire);
 }
 
 static ALWAYS_INLINE bool cache_is_none(const struct cache_cell *cell)
 {
-    return (uint32_t)cache_load(&cell->id[0]) >> CACHE_COUNT_AT == CACHE_NONE;
+    return cache_count(cell) == CACHE_NONE;
+}
+
+/* A cell's ids at v, where there is room for CACHE_ROOM: how many, or CACHE_POOLED or CACHE_NONE
+ * and none that count. */
+static ALWAYS_INLINE uint32_t cache_ids(uint32_t *v, const struct cache_cell *cell)
+{
+    const uint32_t n = cache_count(cell);
+    const uint64_t two = cache_load(&cell->id01); /* all of them: quicker than to look how many */
+    v[0] = (uint32_t)two;
+    v[1] = (uint32_t)(two >> 32);
+    v[2] = atomic_load_explicit((_Atomic uint32_t *)&cell->id2, memory_order_relaxed);
+    return n;
 }
 
 /* How many a cell has, unless it has CACHE_NONE. */
 static ALWAYS_INLINE size_t cache_n_ids(const struct cache_cell *cell)
 {
-    const uint32_t n = (uint32_t)cache_load(&cell->id[0]) >> CACHE_COUNT_AT;
-    return n == CACHE_POOLED ? (uint32_t)cache_load(&cell->id[1]) : n;
+    const uint32_t n = cache_count(cell);
+    return n == CACHE_POOLED ? cache_load(&cell->id01) >> 32 : n;
 }
 
 /* Of a cell that has CACHE_POOLED. */
 static ALWAYS_INLINE const uint32_t *cache_pooled(const struct cache *c,
                                                   const struct cache_cell *cell)
 {
-    return c->pool + (cache_load(&cell->id[0]) >> 32);
+    return c->pool + (uint32_t)cache_load(&cell->id01);
 }
 
-/* All of them, pooled or not, at v, where there is room for CACHE_IDS more: how many. */
+/* All of them, pooled or not, at v, where there is room for CACHE_ROOM more: how many. */
 static ALWAYS_INLINE size_t cache_all_ids(const struct cache *c, uint32_t *v,
                                           const struct cache_cell *cell)
 {
-    uint32_t n = cache_ids(v, cell);
+    size_t n = cache_ids(v, cell);
     if (UNLIKELY(n == CACHE_POOLED)) {
-        n = (uint32_t)cache_load(&cell->id[1]);
+        n = cache_n_ids(cell);
         memcpy(v, cache_pooled(c, cell), n * sizeof *v);
     }
     return n;

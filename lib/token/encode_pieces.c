@@ -151,12 +151,12 @@ static int fill_holes(struct piece_run *x, struct ids *out, struct err *e)
             return -1;
         more += x->hole[i].n_ids;
     }
-    if (ids_reserve(out, more + CACHE_IDS, e) < 0)
+    if (ids_reserve(out, more + CACHE_ROOM, e) < 0)
         return -1;
     out->n += more;
     for (size_t i = x->n_holes; i-- > 0;) { /* each id is moved once, to its place */
         const struct hole *h = &x->hole[i];
-        uint32_t few[CACHE_IDS];
+        uint32_t few[CACHE_ROOM];
         const uint32_t *ids = h->cell || !h->n_ids ? few : x->one.v + h->one;
         memmove(out->v + h->at + more, out->v + h->at, (end - h->at) * sizeof *out->v);
         more -= h->n_ids;
@@ -202,7 +202,7 @@ static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, s
             x->jobs[x->n_jobs++] = (struct piece_job){.s = s, .n = n, .owner = cell};
     }
     if (cell && !cache_is_none(cell)) {
-        if (ids_reserve(out, cache_n_ids(cell) + CACHE_IDS, e) < 0)
+        if (ids_reserve(out, cache_n_ids(cell) + CACHE_ROOM, e) < 0)
             return -1;
         out->n += cache_all_ids(&x->cache, out->v + out->n, cell);
         return 0;
@@ -221,7 +221,7 @@ static int add_pieces(struct piece_run *x, struct ids *out, struct err *e)
         return -1;
     keys_take(k, &x->cache, x->text, x->window, x->n_windows);
     for (size_t i = 0; i < k->n; i++) {
-        if (ids_reserve(out, (k->n - i) * CACHE_IDS, e) < 0)
+        if (ids_reserve(out, (k->n - i) * CACHE_ROOM, e) < 0)
             return -1;
         uint32_t *v = out->v + out->n;
         i += keys_ids(k, i, &v);

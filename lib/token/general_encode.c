@@ -211,7 +211,7 @@ static int encode_batch(struct general_run *x, const char *s, const struct span3
                 return -1;
             continue;
         }
-        if (ids_reserve(out, cache_n_ids(cell) + CACHE_IDS, x->e) < 0)
+        if (ids_reserve(out, cache_n_ids(cell) + CACHE_ROOM, x->e) < 0)
             return -1;
         out->n += cache_all_ids(&x->cache, out->v + out->n, cell);
     }

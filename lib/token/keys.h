@@ -56,7 +56,7 @@ static inline void keys_take(struct keys *k, const struct cache *c, const char *
     k->ops->take(k, c, text, w, n);
 }
 
-/* The ids of pieces from i on go to *v, which moves, where there is room for CACHE_IDS a piece, up
+/* The ids of pieces from i on go to *v, which moves, where there is room for CACHE_ROOM a piece, up
  * to the first whose ids the cells looked at do not hold: of how many pieces. */
 static inline size_t keys_ids(const struct keys *k, size_t i, uint32_t **v)
 {

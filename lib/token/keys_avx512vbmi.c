@@ -108,26 +108,31 @@ static void take(struct keys *k, const struct cache *c, const char *text,
     k->n = j;
 }
 
+/* Where in a line of two cells the ids are, by which of its words are the key's: bits 0 and 1 of
+ * the first cell, 4 and 5 of the second. 0: it is in neither. */
+#    define PLACE(m)     ((m) % 4 == 3 ? 16 : (m) / 16 % 4 == 3 ? 48 : 0)
+#    define PLACES_4(m)  PLACE(m), PLACE((m) + 1), PLACE((m) + 2), PLACE((m) + 3)
+#    define PLACES_16(m) PLACES_4(m), PLACES_4((m) + 4), PLACES_4((m) + 8), PLACES_4((m) + 12)
+#    define PLACES_64(m) PLACES_16(m), PLACES_16((m) + 16), PLACES_16((m) + 32), PLACES_16((m) + 48)
+static const uint8_t place_of[256] = {PLACES_64(0), PLACES_64(64), PLACES_64(128), PLACES_64(192)};
+
 static size_t ids(const struct keys *k, size_t i, uint32_t **v)
 {
-    const __m128i mask = _mm_set_epi32(-1, -1, -1, (1 << CACHE_COUNT_AT) - 1);
+    enum { CELL_IDS = offsetof(struct cache_cell, id01) };
     const size_t first = i, n = k->n;
     uint32_t *out = *v;
     for (; i < n; i++) {
         const char *home = (const char *)k->home[i];
         const __m512i key = _mm512_broadcast_i64x2(_mm_load_si128((const __m128i *)k->word[i]));
-        /* bits 0 and 1 are the first cell's key, 4 and 5 the second's */
-        unsigned same = _mm512_cmpeq_epi64_mask(_mm512_load_si512(home), key);
-        KEEP_IN_REGISTER(same);
-        same &= same >> 1 & 0x11;
-        /* what another thread writes: the ids, loaded behind the key as they were stored before it,
-         * are those of the key, and 16 aligned bytes come as one */
-        const char *cell = home + 2 * (same & 16);
-        const __m128i held =
-            _mm_load_si128((const __m128i *)(cell + offsetof(struct cache_cell, id)));
-        const uint32_t count = (uint32_t)_mm_cvtsi128_si32(held) >> CACHE_COUNT_AT;
-        _mm_storeu_si128((__m128i *)out, _mm_and_si128(held, mask));
-        if (UNLIKELY(!same || count > CACHE_IDS))
+        const size_t at = place_of[_mm512_cmpeq_epi64_mask(_mm512_load_si512(home), key)];
+        if (UNLIKELY(!at))
+            break;
+        /* another thread may write the cell: number and ids are loaded in the order opposite to
+         * that in which they are stored, and 16 aligned bytes come as one */
+        const struct cache_cell *cell = (const struct cache_cell *)(home + at - CELL_IDS);
+        const uint32_t count = cache_count(cell);
+        _mm_storeu_si128((__m128i *)out, _mm_load_si128((const __m128i *)&cell->id01));
+        if (UNLIKELY(count > CACHE_IDS))
             break;
         out += count;
     }

@@ -88,7 +88,7 @@ static size_t all_ids(const struct keys *k, uint32_t *out)
 
 static void look(struct cache *c, struct rng *r)
 {
-    static uint32_t a[KEYS_MOST * CACHE_IDS + 16], b[KEYS_MOST * CACHE_IDS + 16];
+    static uint32_t a[KEYS_MOST * CACHE_ROOM + 16], b[KEYS_MOST * CACHE_ROOM + 16];
     size_t differ = 0, wrong = 0, n_held = 0, n_left = 0, bad = 0;
     for (size_t round = 0; round < 40; round++) {
         size_t at = 0, k;
