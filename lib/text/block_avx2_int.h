@@ -39,6 +39,11 @@ static ALWAYS_INLINE uint64_t block_in(const struct block *b, unsigned char from
     return joined(_mm256_cmpeq_epi8(x, zero), _mm256_cmpeq_epi8(y, zero));
 }
 
+static ALWAYS_INLINE uint64_t block_high(const struct block *b)
+{
+    return joined(b->v[0], b->v[1]);
+}
+
 static ALWAYS_INLINE uint64_t block_letters(const struct block *b)
 {
     const __m256i small = _mm256_set1_epi8(0x20);

@@ -26,6 +26,11 @@ static ALWAYS_INLINE __mmask64 block_in(const struct block *b, unsigned char fro
                                   _mm512_set1_epi8((char)(to - from)));
 }
 
+static ALWAYS_INLINE __mmask64 block_high(const struct block *b)
+{
+    return _mm512_movepi8_mask(b->v);
+}
+
 static ALWAYS_INLINE __mmask64 block_letters(const struct block *b)
 {
     struct block small = {_mm512_or_si512(b->v, _mm512_set1_epi8(0x20))};

@@ -7,6 +7,7 @@
  *     static uint64_t block_is(const struct block *b, unsigned char c);          bytes equal to c
  *     static uint64_t block_in(const struct block *b, unsigned char from, unsigned char to);
  *     static uint64_t block_letters(const struct block *b);                      [A-Za-z]
+ *     static uint64_t block_high(const struct block *b);                         from 0x80 on
  *
  * A window of 64 bytes begins where a piece begins. A match of these patterns depends on nothing
  * before it, so no state goes from one window to the next: each byte gets the class of its
@@ -103,7 +104,8 @@ static ALWAYS_INLINE void add_wide(struct classes *c, const struct block *b, uin
     }
 }
 
-static ALWAYS_INLINE void classify(struct classes *c, const unsigned char *s, struct form f)
+/* Whether there are characters of more than a byte. */
+static ALWAYS_INLINE bool classify(struct classes *c, const unsigned char *s, struct form f)
 {
     const struct block *b = &c->b;
     block_load(&c->b, s);
@@ -117,10 +119,11 @@ static ALWAYS_INLINE void classify(struct classes *c, const unsigned char *s, st
         c->upper = block_in(b, 'A', 'Z');
         c->lower = c->letter & ~c->upper;
     }
-    uint64_t high = block_in(b, 0x80, 0xff);
+    const uint64_t high = block_high(b);
     if (high)
         add_wide(c, b, high, s, f);
     c->other = ~(c->letter | c->number | c->space);
+    return high != 0;
 }
 
 /* Length of a contraction at s, of which left bytes are text; 0: none. */
@@ -293,6 +296,19 @@ static ALWAYS_INLINE uint64_t o200k_begins(const struct classes *c, const unsign
     return begins;
 }
 
+static ALWAYS_INLINE uint64_t begins_of(const struct classes *c, const unsigned char *s,
+                                        size_t left, struct form f, unsigned *sure)
+{
+    switch (f.kind) {
+    case SPLIT_GPT2:
+        return gpt2_begins(c, s, left);
+    case SPLIT_CL100K:
+        return cl100k_begins(c, s, left, f);
+    default:
+        return o200k_begins(c, s, left, f, sure);
+    }
+}
+
 /* Windows of a piece that is longer than one: those in which cuts may be of interest, and the last.
  */
 static NO_INLINE size_t long_piece(const unsigned char *s, struct split_place *at,
@@ -360,10 +376,12 @@ static ALWAYS_INLINE size_t run_form(const unsigned char *s, struct split_place 
             struct classes c;
             uint64_t begins;
             unsigned sure = WINDOW;
-            classify(&c, s + p, f);
-            begins = f.kind == SPLIT_GPT2     ? gpt2_begins(&c, s + p, n - p)
-                     : f.kind == SPLIT_CL100K ? cl100k_begins(&c, s + p, n - p, f)
-                                              : o200k_begins(&c, s + p, n - p, f, &sure);
+            if (classify(&c, s + p, f)) {
+                begins = begins_of(&c, s + p, n - p, f, &sure);
+            } else {
+                c.tail = c.wide = c.mark = 0; /* so that what depends on them falls away */
+                begins = begins_of(&c, s + p, n - p, f, &sure);
+            }
             /* A piece begins where letters end, whatever stands around it: so the next window need
              * not wait for the algebra of this one. In o200k a contraction may follow them. */
             uint64_t turns = c.letter << 1 & ~c.letter;

@@ -121,9 +121,10 @@ static size_t ids(const struct keys *k, size_t i, uint32_t **v)
     enum { CELL_IDS = offsetof(struct cache_cell, id01) };
     const size_t first = i, n = k->n;
     uint32_t *out = *v;
-    for (; i < n; i++) {
+    const __m128i *word = (const __m128i *)k->word[i];
+    for (; i < n; i++, word++) {
         const char *home = (const char *)k->home[i];
-        const __m512i key = _mm512_broadcast_i64x2(_mm_load_si128((const __m128i *)k->word[i]));
+        const __m512i key = _mm512_broadcast_i64x2(_mm_load_si128(word));
         const size_t at = place_of[_mm512_cmpeq_epi64_mask(_mm512_load_si512(home), key)];
         if (UNLIKELY(!at))
             break;
