@@ -44,6 +44,14 @@ static const uint32_t shown_as[][3] = {
     [UNI_SO] = {0xa6, 0x2100, 0x1f600},   [UNI_CF] = {0xad, 0x200b, 0x1d173},
 };
 
+/* Whether pcre2 may say otherwise than our table: of what is new, and of the one code point that
+ * has got another category since Unicode 9.0 in a way that a pattern can tell (Mn before 16.0, now
+ * Mc). */
+static bool in_doubt(uint32_t cp)
+{
+    return uni_props(cp) & UNI_NEWER || cp == 0x1171e;
+}
+
 static int add_stand_in(struct regex_code *c, uint32_t cp, struct err *e)
 {
     unsigned cat = uni_props(cp) & UNI_CATEGORY;
@@ -79,7 +87,7 @@ static int find_stand_ins(struct regex_code *c, struct err *e)
         char s[4];
         if (cp == 0x40000)
             cp = 0xe0000;
-        if (uni_props(cp) & UNI_NEWER && (cp < 0xd800 || cp > 0xdfff) &&
+        if (in_doubt(cp) && (cp < 0xd800 || cp > 0xdfff) &&
             buf_add(&text, s, (size_t)utf8_put(s, cp), e) < 0)
             goto end;
     }
@@ -98,7 +106,7 @@ static int find_stand_ins(struct regex_code *c, struct err *e)
         for (unsigned len; at < to; at += len) {
             uint32_t cp = uni_decode((unsigned char *)text.s + at, &len);
             bool theirs = at >= from, ours = (uni_props(cp) & UNI_CATEGORY) != UNI_CN;
-            if (ours != theirs && add_stand_in(c, cp, e) < 0)
+            if ((ours != theirs || cp == 0x1171e) && add_stand_in(c, cp, e) < 0)
                 goto end;
         }
     }
@@ -120,7 +128,7 @@ static bool put_stand_ins(const struct regex_code *c, const unsigned char *s, si
             len = s[p] < 0x80 ? 1 : 2;
         } else {
             uint32_t cp = uni_decode(s + p, &len);
-            size_t lo = 0, hi = uni_props(cp) & UNI_NEWER ? c->n : 0;
+            size_t lo = 0, hi = in_doubt(cp) ? c->n : 0;
             while (lo < hi) {
                 size_t mid = lo + (hi - lo) / 2;
                 if (c->v[mid].to < cp)
@@ -128,7 +136,7 @@ static bool put_stand_ins(const struct regex_code *c, const unsigned char *s, si
                 else
                     hi = mid;
             }
-            if (uni_props(cp) & UNI_NEWER && lo < c->n && c->v[lo].from <= cp) {
+            if (in_doubt(cp) && lo < c->n && c->v[lo].from <= cp) {
                 utf8_put(out + p, c->v[lo].shown);
                 any = true;
                 continue;
@@ -168,8 +176,9 @@ struct regex_code *regex_compile(const char *re, size_t n, struct err *e)
     if (!c->code) {
         char msg[256];
         pcre2_get_error_message(code, (PCRE2_UCHAR *)msg, sizeof msg);
-        err_set(e, "regular expression: %s (pcre2, near '%.*s')", msg,
-                (int)(ours.len - where < 20 ? ours.len - where : 20), ours.s + where);
+        size_t from = where < 24 ? 0 : where - 24;
+        err_set(e, "regular expression: %s (pcre2, behind '%.*s')", msg, (int)(where - from),
+                ours.s + from);
         goto fail;
     }
     c->jit = pcre2_jit_compile(c->code, PCRE2_JIT_COMPLETE) == 0;

@@ -46,6 +46,34 @@ static int put(struct rewriter *w, const char *s)
     return buf_puts(&w->out, s, w->e);
 }
 
+/* The category of this name without regard to case, spaces, _ and -; NULL: there is none. */
+static const char *category_of(const char *s, size_t n)
+{
+    static const char names[] =
+        "letter\0L\0uppercaseletter\0Lu\0lowercaseletter\0Ll\0titlecaseletter\0Lt\0"
+        "modifierletter\0Lm\0otherletter\0Lo\0mark\0M\0nonspacingmark\0Mn\0spacingmark\0Mc\0"
+        "enclosingmark\0Me\0number\0N\0decimalnumber\0Nd\0letternumber\0Nl\0othernumber\0No\0"
+        "punctuation\0P\0connectorpunctuation\0Pc\0dashpunctuation\0Pd\0openpunctuation\0Ps\0"
+        "closepunctuation\0Pe\0initialpunctuation\0Pi\0finalpunctuation\0Pf\0"
+        "otherpunctuation\0Po\0symbol\0S\0mathsymbol\0Sm\0currencysymbol\0Sc\0"
+        "modifiersymbol\0Sk\0othersymbol\0So\0separator\0Z\0spaceseparator\0Zs\0"
+        "lineseparator\0Zl\0paragraphseparator\0Zp\0other\0C\0control\0Cc\0format\0Cf\0"
+        "privateuse\0Co\0unassigned\0Cn\0digit\0Nd\0cntrl\0Cc\0";
+    char plain[41];
+    size_t k = 0;
+    for (size_t i = 0; i < n && k < sizeof plain - 1; i++)
+        if (s[i] != ' ' && s[i] != '_' && s[i] != '-')
+            plain[k++] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] | 0x20) : s[i];
+    plain[k] = '\0';
+    for (const char *p = names; *p;) {
+        const char *category = p + strlen(p) + 1;
+        if (strcmp(p, plain) == 0)
+            return category;
+        p = category + strlen(category) + 1;
+    }
+    return NULL;
+}
+
 /* \p{Name}: a category stays; anything longer is a script, which pcre2 (since 10.40) would read as
  * script extensions. */
 static int rewrite_property(struct rewriter *w)
@@ -64,7 +92,10 @@ static int rewrite_property(struct rewriter *w)
     bool script = len > 2 && !(len == 3 && memcmp(w->re + from, "Any", 3) == 0);
     if (len == 0 || len > 40)
         return refuse(w, at, "this property");
+    const char *category = category_of(w->re + from, len);
     w->i = k + 1;
+    if (category)
+        return buf_printf(&w->out, w->e, "\\%c{%s%s}", w->re[at + 1], negated ? "^" : "", category);
     return buf_printf(&w->out, w->e, "\\%c{%s%s%.*s}", w->re[at + 1], negated ? "^" : "",
                       script ? "sc:" : "", (int)len, w->re + from);
 }
@@ -144,75 +175,163 @@ static int rewrite_escape(struct rewriter *w, bool in_class)
     return buf_add(&w->out, w->re + at, 2, w->e);
 }
 
-/* A bracket inside of brackets at w->i adds its members, which go in among the others. */
-static int enter_nested(struct rewriter *w)
-{
-    const size_t at = w->i;
-    const char c = at + 1 < w->n ? w->re[at + 1] : 0;
-    if (c == '^' || c == ':' || w->re[at - 1] == '-')
-        return refuse(w, at, "such a bracket inside of brackets");
-    w->i++;
-    if (c != '-')
-        return 0;
-    w->i++;
-    return put(w, "\\-");
-}
+/* ---- brackets
+ *
+ * pcre2 knows no brackets inside of brackets and no &&. What stands for one bracket matches one
+ * character: plain members as a bracket, others beside it as alternatives, operands of && as
+ * look-ahead, and of a negated one what it does not match. */
 
-static int leave_nested(struct rewriter *w)
-{
-    if (w->out.len && w->re[w->i - 1] == '-' && w->re[w->i - 2] != '\\') {
-        w->out.len--; /* no range with what follows */
-        if (put(w, "\\-") < 0)
-            return -1;
-    }
-    w->i++;
-    return w->i < w->n && w->re[w->i] == '-' ? refuse(w, w->i, "a range behind inner brackets") : 0;
-}
+/* One operand: members that may stand in one bracket, and alternatives to it, "|X|Y". */
+struct operand {
+    struct buf members, others;
+};
 
-static int rewrite_class(struct rewriter *w)
+static int put_operand(struct rewriter *w, const struct operand *o, bool ahead)
 {
-    size_t at = w->i++;
-    int depth = 0;
-    if (put(w, "[") < 0)
+    const bool both = o->members.len && o->others.len;
+    if (o->members.len == 0 && o->others.len == 0)
+        return put(w, "(?!)");
+    if (buf_printf(&w->out, w->e, "%s", ahead ? "(?=" : both || o->others.len ? "(?:" : "") < 0)
         return -1;
-    if (w->i < w->n && w->re[w->i] == '^') {
-        w->i++;
-        if (put(w, "^") < 0)
-            return -1;
+    if (o->members.len &&
+        (put(w, "[") < 0 || buf_add(&w->out, o->members.s, o->members.len, w->e) < 0 ||
+         put(w, "]") < 0))
+        return -1;
+    const size_t skip = !o->members.len; /* the first bar */
+    if (o->others.len && buf_add(&w->out, o->others.s + skip, o->others.len - skip, w->e) < 0)
+        return -1;
+    return ahead || o->others.len ? put(w, ")") : 0;
+}
+
+/* [:name:] at w->i: its members. Those that depend on more than categories are refused. */
+static int rewrite_posix(struct rewriter *w)
+{
+    static const struct {
+        const char *name, *set;
+    } sets[] = {
+        {"[:digit:]", "\\p{Nd}"},       {"[:space:]", SET_SPACE},
+        {"[:cntrl:]", "\\p{Cc}"},       {"[:punct:]", "\\p{P}\\p{S}"},
+        {"[:word:]", SET_WORD_IN},      {"[:xdigit:]", SET_HEX},
+        {"[:blank:]", "\\p{Zs}\\x{9}"}, {"[:ascii:]", "\\x{0}-\\x{7f}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        size_t len = strlen(sets[i].name);
+        if (w->n - w->i >= len && memcmp(w->re + w->i, sets[i].name, len) == 0) {
+            w->i += len;
+            return put(w, sets[i].set);
+        }
     }
-    for (bool first = true;; first = false) {
+    return refuse(w, w->i, "this kind of characters");
+}
+
+static int rewrite_class(struct rewriter *w, int depth);
+
+/* The members up to && or the closing bracket. w->out is theirs. */
+static int rewrite_operand(struct rewriter *w, size_t at, int depth, struct buf *others)
+{
+    const size_t from = w->i;
+    for (bool closed = false;;) { /* closed: an inner bracket has just been */
         if (w->i >= w->n)
             return malformed(w, at, "a bracket without its closing one");
-        char c = w->re[w->i];
-        if (c == ']' && depth && w->re[w->i - 1] != '[') {
-            depth--;
-            if (leave_nested(w) < 0)
-                return -1;
-            continue;
-        }
-        if (c == ']' && !first && !depth) {
-            w->i++;
-            return put(w, "]");
-        }
-        if (c == ']')
+        const char *s = w->re + w->i;
+        const size_t left = w->n - w->i;
+        if ((*s == ']' && (w->i > from || w->re[from - 1] == '&')) ||
+            (*s == '&' && left > 1 && s[1] == '&'))
+            return 0;
+        if (*s == ']')
             return malformed(w, w->i, "an empty pair of brackets");
-        if (c == '[') {
-            depth++;
-            if (enter_nested(w) < 0)
+        if (*s == '[') {
+            if (w->i > from && s[-1] == '-' && s[-2] != '\\')
+                return refuse(w, w->i, "a range up to inner brackets");
+            if (left > 1 && s[1] == ':') {
+                if (rewrite_posix(w) < 0)
+                    return -1;
+            } else {
+                struct buf members = w->out;
+                w->out = (struct buf)BUF_INIT;
+                int rc = rewrite_class(w, depth + 1);
+                if (rc == 0)
+                    rc = buf_putc(others, '|', w->e) < 0 ||
+                                 buf_add(others, w->out.s, w->out.len, w->e) < 0
+                             ? -1
+                             : 0;
+                buf_release(&w->out);
+                w->out = members;
+                if (rc < 0)
+                    return -1;
+            }
+            closed = true;
+            continue;
+        }
+        if (*s == '-' &&
+            (closed || w->i == from ||
+             (left > 1 && (s[1] == ']' || (left > 2 && s[1] == '&' && s[2] == '&'))))) {
+            if (closed && left > 1 && s[1] != ']')
+                return refuse(w, w->i, "a range behind inner brackets");
+            w->i++;
+            if (put(w, "\\-") < 0)
                 return -1;
             continue;
         }
-        if (c == '&' && w->i + 1 < w->n && w->re[w->i + 1] == '&')
-            return refuse(w, w->i, "&& inside of brackets");
-        if (c == '\\') {
+        closed = false;
+        if (*s == '\\') {
             if (rewrite_escape(w, true) < 0)
                 return -1;
             continue;
         }
         w->i++;
-        if (buf_putc(&w->out, c, w->e) < 0)
+        if (buf_putc(&w->out, *s, w->e) < 0)
             return -1;
     }
+}
+
+static int rewrite_class(struct rewriter *w, int depth)
+{
+    enum { MOST = 8, DEEPEST = 16 };
+    struct operand o[MOST];
+    struct buf outer = w->out;
+    const size_t at = w->i++;
+    size_t n = 0;
+    int rc = 0;
+    bool negated = false, more = true;
+    if (depth > DEEPEST)
+        return refuse(w, at, "nesting this deep");
+    if (w->i < w->n && w->re[w->i] == '^') {
+        negated = true;
+        w->i++;
+    }
+    while (rc == 0 && more) {
+        if (n == MOST) {
+            w->out = outer;
+            rc = refuse(w, w->i, "more of && in one bracket");
+            break;
+        }
+        struct operand *k = &o[n++];
+        *k = (struct operand){BUF_INIT, BUF_INIT};
+        w->out = (struct buf)BUF_INIT;
+        rc = rewrite_operand(w, at, depth, &k->others);
+        k->members = w->out;
+        w->out = outer;
+        more = rc == 0 && w->re[w->i] == '&';
+        w->i += more ? 2 : 1;
+    }
+    if (rc == 0 && n == 1 && o[0].others.len == 0) {
+        rc = put(w, negated ? "[^" : "[") < 0 ||
+                     buf_add(&w->out, o[0].members.s, o[0].members.len, w->e) < 0 || put(w, "]") < 0
+                 ? -1
+                 : 0;
+    } else if (rc == 0) {
+        rc = put(w, negated ? "(?:(?!" : n > 1 ? "(?:" : "");
+        for (size_t i = 0; i < n && rc == 0; i++)
+            rc = put_operand(w, &o[i], i + 1 < n);
+        if (rc == 0)
+            rc = put(w, negated ? ")[\\x{0}-\\x{10ffff}])" : n > 1 ? ")" : "");
+    }
+    for (size_t i = 0; i < n; i++) {
+        buf_release(&o[i].members);
+        buf_release(&o[i].others);
+    }
+    return rc;
 }
 
 /* "(?" and what says its kind. */
@@ -314,7 +433,7 @@ static int rewrite_one(struct rewriter *w)
         return rewrite_escape(w, false);
     case '[':
         w->atom = before;
-        return rewrite_class(w);
+        return rewrite_class(w, 0);
     case '(':
         w->atom = SIZE_MAX;
         return rewrite_group(w);

@@ -303,6 +303,10 @@ DEEPSEEK = ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", r"
 DEEPSEEK_V3 = [r"\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+",
                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
                "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"]
+NOT_HAN = r"[\p{%s}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]"
+KIMI = (r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?" + NOT_HAN % r"Lu}\p{Lt" + "*" + NOT_HAN % "Ll" +
+        r"+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?" + NOT_HAN % r"Lu}\p{Lt" + "+" + NOT_HAN % "Ll" +
+        r"*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN35 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|"
           r" ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
@@ -410,6 +414,8 @@ def shapes(charsmap):
             "pretokenizers", *[split(x) for x in DEEPSEEK_V3], blf), bl,
             byte_level(False, True, False), ends + [added("<｜User｜>", False),
                                                     added("<think>", False)]),
+        "kimi": (bpe, {"ignore_merges": True}, None, sequence_of("pretokenizers", split(KIMI), blf), bl,
+                 None, ends),
         "qwen 3.5": (bpe, {}, {"type": "NFC"}, sequence_of("pretokenizers", split(QWEN35), blf),
                      bl, byte_level(False, False, False), [added("<|im_end|>")]),
         "modernbert": (bpe, {}, {"type": "NFC"}, bl, bl, template(["<s>"], ["</s>"]),

@@ -245,7 +245,23 @@ static void patterns_of_users(void)
            "a|\344\270\255\360\262\216\257|b", "new ideographs are ideographs");
     is_str(cut_by("\\bin\\b", "in inn in"), "in| inn |in", "borders of words");
     is_str(cut_by("[a-c]{,2}d", "abcd"), "a|bcd", "{,n}");
-    is_like(cut_by("[a-z&&[^b]]", "abc"), "&&", "intersections are refused");
+    is_str(cut_by("\\p{Mc}", "a\360\221\234\236b"), "a|\360\221\234\236|b",
+           "U+1171E is Mc since Unicode 16");
+    is_str(cut_by("[a-z&&[^b]]", "aba"), "a|b|a", "an intersection");
+    is_str(cut_by("[^a-e&&[aeiou]]+", "abcdeix"), "a|bcd|e|ix", "^ is of all of it");
+    is_str(cut_by("[a-z&&[^aeiou]&&[^x]]+", "abxcde"), "a|b|x|cd|e", "of three");
+    is_str(cut_by("[a[^b]]", "abc"), "a|b|c", "a negated bracket inside of brackets");
+    is_str(cut_by("[^a[^b]]+", "abbc"), "a|bb|c", "and that negated");
+    is_str(cut_by("[a[:digit:]-]+", "xa1-b"), "x|a1-|b", "digits by their POSIX name");
+    is_str(cut_by("[^[:space:]]+", "ab c\342\200\250d"), "ab| |c|\342\200\250|d", "spaces");
+    is_str(cut_by("[[:punct:]]+", "a.\340\270\277$ b"), "a|.\340\270\277$| b",
+           "punctuation, symbols too");
+    is_str(cut_by("\\p{Uppercase_Letter}\\P{letter}", "aB1C"), "a|B1|C", "long names");
+    is_str(cut_by("[\\p{Lu}\\p{Lo}&&[^\\p{Han}]]*[\\p{Ll}\\p{Lo}&&[^\\p{Han}]]+|[\\p{Han}]+",
+                  "Abc\344\270\255\346\226\207\343\201\213dE"),
+           "Abc|\344\270\255\346\226\207|\343\201\213d|E", "letters but ideographs");
+    is_like(cut_by("[[:alpha:]]", "abc"), "not supported", "what depends on more is refused");
+    is_like(cut_by("[a-[bc]]", "abc"), "not supported", "so is a range up to a bracket");
     is_like(cut_by("(a", "abc"), "parenthesis", "an open group is refused");
     is_like(cut_by("a)", "abc"), "parenthesis", "a closing one alone too");
     is_like(cut_by("[a", "abc"), "bracket", "an open bracket is refused");
