@@ -209,9 +209,8 @@ static int rewrite_posix(struct rewriter *w)
     static const struct {
         const char *name, *set;
     } sets[] = {
-        {"[:digit:]", "\\p{Nd}"},       {"[:space:]", SET_SPACE},
-        {"[:cntrl:]", "\\p{Cc}"},       {"[:punct:]", "\\p{P}\\p{S}"},
-        {"[:word:]", SET_WORD_IN},      {"[:xdigit:]", SET_HEX},
+        {"[:digit:]", "\\p{Nd}"},       {"[:space:]", SET_SPACE},        {"[:cntrl:]", "\\p{Cc}"},
+        {"[:punct:]", "\\p{P}\\p{S}"},  {"[:word:]", SET_WORD_IN},       {"[:xdigit:]", SET_HEX},
         {"[:blank:]", "\\p{Zs}\\x{9}"}, {"[:ascii:]", "\\x{0}-\\x{7f}"},
     };
     for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
