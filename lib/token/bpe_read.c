@@ -120,6 +120,12 @@ static int keep(void *user, void *batch, struct err *e)
     return 0;
 }
 
+/* A line of merges.txt that is no merge; the library leaves such strings out, too. */
+static bool is_version(const struct jscan *j, enum jscan_type type)
+{
+    return type == JSCAN_STRING && j->len >= 8 && memcmp(j->str, "#version", 8) == 0;
+}
+
 /* "left right" or ["left", "right"]. */
 static int read_merge(struct merge_reader *r, struct side side[2], enum jscan_type type,
                       size_t rank, struct err *e)
@@ -159,6 +165,8 @@ static int read_batch(void *user, void *batch, struct err *e)
             return jscan_err(r->j, e);
         if (type == JSCAN_END)
             r->ended = true;
+        else if (is_version(r->j, type))
+            continue;
         else if (read_merge(r, b->side[b->n], type, r->n_read, e) < 0)
             return -1;
         else

@@ -62,6 +62,24 @@ enum import_kind import_recognise(const char *p, size_t n)
     return is_bert_vocab(p, n) ? IMPORT_BERT : IMPORT_NONE;
 }
 
+const char *import_unsupported(const char *p, size_t n)
+{
+    static const struct {
+        const char *begins, *what;
+    } others[] = {
+        {"#version", "a merges.txt, which has no vocabulary"},
+        {"1 '\\x00' 1", "a vocabulary of RWKV, whose trie is not supported"},
+        {"<unk>\t0\n", "a .vocab of SentencePiece, not its .model"},
+        {"PK\3\4", "a zip archive, or PyTorch's"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        size_t len = strlen(others[i].begins);
+        if (n >= len && memcmp(p, others[i].begins, len) == 0)
+            return others[i].what;
+    }
+    return NULL;
+}
+
 const char *import_name(enum import_kind k)
 {
     static const char *const names[] = {"a tokenizer.json", "ranks of tiktoken",

@@ -33,6 +33,8 @@ struct import_opt {
 /* By the first bytes, of IMPORT_BERT by the whole. */
 enum import_kind import_recognise(const char *p, size_t n);
 const char *import_name(enum import_kind k); /* "a SentencePiece model" */
+/* Of IMPORT_NONE: why it is no tokenizer that is read, if it is one of others at all; else NULL. */
+const char *import_unsupported(const char *p, size_t n);
 /* Appends the document. */
 int import_document(enum import_kind k, const char *p, size_t n, const struct import_opt *opt,
                     struct buf *json, struct err *e);

@@ -62,6 +62,11 @@ static char *convert(char *text, size_t len, const char *path, const struct impo
     struct buf json = BUF_INIT;
     enum import_kind kind = import_recognise(text, len);
     *n = len;
+    const char *other = kind == IMPORT_NONE ? import_unsupported(text, len) : NULL;
+    if (other) {
+        err_set(e, "%s: %s; name a tokenizer.json", path, other);
+        goto fail;
+    }
     if (kind == IMPORT_NONE && opt.split) {
         err_usage(e, "--split is for rank files; %s is none", path);
         goto fail;

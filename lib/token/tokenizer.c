@@ -67,8 +67,31 @@ static int note_value(struct tokenizer *t, struct jscan *j, struct value *v, str
     return 0;
 }
 
+/* An object without a model: by one of its keys, what it may be instead. */
+struct other_file {
+    const char *key, *what;
+};
+static const struct other_file other_files[] = {
+    {"config", "Mistral's tekken.json is not supported"},
+    {"tokenizer_class", "this is a tokenizer_config.json"},
+    {"model_max_length", "this is a tokenizer_config.json"},
+    {"model_type", "this is a config.json, of a model"},
+    {"architectures", "this is a config.json, of a model"},
+    {"merges", "this is the model of a tokenizer.json, without what stands around it"},
+    {"<unk>", "this is a vocab.json, which does not say how text is split"},
+    {"[UNK]", "this is a vocab.json, which does not say how text is split"},
+    {"!", "this is a vocab.json, which does not say how text is split"},
+};
+
+static int no_model(const struct other_file *other, struct err *e)
+{
+    return err_set(e, "not a tokenizer.json: it has no 'model'%s%s%s", other ? "; " : "",
+                   other ? other->what : "", other ? "; name the tokenizer.json beside it" : "");
+}
+
 static int read_top(struct tokenizer *t, struct err *e)
 {
+    const struct other_file *other = NULL;
     struct jscan j;
     enum jscan_type type;
     bool has_model = false;
@@ -98,6 +121,9 @@ static int read_top(struct tokenizer *t, struct err *e)
                 return -1;
             continue;
         }
+        for (size_t i = 0; i < ARRAY_LEN(other_files) && !other; i++)
+            if (jscan_key_is(&j, other_files[i].key))
+                other = &other_files[i];
         struct value *v = &ignored;
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
             if (jscan_key_is(&j, parts[i].key))
@@ -109,7 +135,7 @@ static int read_top(struct tokenizer *t, struct err *e)
         type = jscan_next(&j);
     if (type != JSCAN_EOF)
         return jscan_err(&j, e);
-    return has_model ? 0 : err_set(e, "not a tokenizer.json: it has no 'model'");
+    return has_model ? 0 : no_model(other, e);
 }
 
 /* What each id gives when decoded: the bytes that its characters stand for, or, where one of them

@@ -167,6 +167,21 @@ for how in '' --jsonl --lines '--on-error skip' '--on-error replace --jsonl'; do
     fails 1 "model.safetensors: this is a model's weights" "weights $how" \
         tokenize -t "$gpt2" $how "$TOP/tests/files/golden/qwen3/model.safetensors"
 done
+# files beside a tokenizer.json that are none, and formats that are not read, are named
+while read -r what text; do
+    printf '%b' "$text" >other
+    fails 1 "$what" "as a tokenizer: $what" tokenize -t other in.jsonl
+done <<'END'
+tekken {"config":{"pattern":"a"},"vocab":[{"rank":0,"token_bytes":"AA=="}]}
+tokenizer_config {"add_bos_token":true,"tokenizer_class":"LlamaTokenizer"}
+config.json {"architectures":["LlamaForCausalLM"],"vocab_size":3}
+vocab.json {"!":0,"a":1}
+without.what {"type":"BPE","vocab":{"a":0},"merges":[]}
+merges.txt #version:\00400.2\na\0040b\n
+RWKV 1\0040'\\x00'\00401\n
+SentencePiece,.not <unk>\t0\n<s>\t0\n
+zip PK\003\004\024
+END
 fails 1 'stdin: this is a token shard' 'a shard on stdin' tokenize -t "$gpt2" <kind.tok
 for form in --text --lines; do
     fails 2 "--key names a field .*$form" "--key and $form" tokenize -t "$gpt2" --key k $form in.jsonl

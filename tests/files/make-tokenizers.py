@@ -163,6 +163,9 @@ v, m = train(60)
 m = m + [m[3], m[0]]
 v = {t: (i * 7 + 3) % len(v) for t, i in v.items()}
 good["ranks"] = tokenizer(byte_level(), extra=MARKS, vocab=v, merges=[list(p) for p in m])
+# a line of merges.txt that is no merge
+good["version"] = tokenizer(byte_level())
+good["version"]["model"]["merges"].insert(0, "#version: 0.2")
 # runs of one letter: tokens that two merges make
 v, m = train(0)
 for a, b in (("a", "a"), ("aa", "aa"), ("a", "aa"), ("aa", "a"), ("aaa", "a"), ("aaaa", "aaa")):
@@ -393,7 +396,8 @@ def fingerprint(t):
     if scores:
         m["vocab"] = {s: i for i, (s, _) in enumerate(m["vocab"])}
     vocab = sorted(m["vocab"].items(), key=lambda kv: (kv[1], kv[0].encode()))
-    merges = [p.split(" ") if isinstance(p, str) else p for p in m.get("merges", [])]
+    merges = [p.split(" ") if isinstance(p, str) else p for p in m.get("merges", [])
+              if p != "#version: 0.2"]
     bits = [(1, "byte_fallback"), (2, "fuse_unk"), (4, "ignore_merges")]
     flags = ["special", "lstrip", "rstrip", "normalized", "single_word"]
     unk = m.get("unk_token")
