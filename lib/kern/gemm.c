@@ -125,6 +125,21 @@ void gemm_weight_free(struct gemm_weight *g)
     free(g);
 }
 
+bool gemm_far(size_t n_elem)
+{
+    return n_elem >= FAR;
+}
+
+size_t gemm_weight_copies(const struct gemm_weight *g)
+{
+    return gemm_weight_bytes(g->n, g->k, g->backend, g->dtype, g->with_dgrad);
+}
+
+int gemm_weight_job_rows(const struct gemm_weight *g)
+{
+    return g->backend == GEMM_OWN && g->w ? gemm_own_pack_rows(g->dtype, g->with_dgrad) : 0;
+}
+
 static int64_t pack_jobs(const struct gemm_weight *g)
 {
     if (g->backend == GEMM_OWN)
@@ -132,7 +147,7 @@ static int64_t pack_jobs(const struct gemm_weight *g)
     return g->copy ? (int64_t)((times(g->n, g->k) + STRETCH - 1) / STRETCH) : 0;
 }
 
-static void pack(const struct gemm_weight *g, bool far, int64_t job)
+void gemm_weight_pack_job(const struct gemm_weight *g, int64_t job, bool far)
 {
     if (g->backend == GEMM_OWN) {
         if (g->w)
@@ -161,7 +176,7 @@ void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_wei
             at = 0, before = 0;
         for (int64_t own; i >= before + (own = pack_jobs(g[at])); at++)
             before += own;
-        pack(g[at], n_elem >= FAR, i - before);
+        gemm_weight_pack_job(g[at], i - before, gemm_far(n_elem));
     }
     team_barrier(wk);
 }

@@ -47,6 +47,13 @@ struct gemm_weight *gemm_weight_from(const struct gemm_source *s, int n, int k, 
 size_t gemm_weight_bytes(int n, int k, enum gemm_backend b, enum gemm_dtype t, bool with_dgrad);
 /* Collective: after the weights have changed, before the next product. */
 void gemm_weight_pack(struct worker *wk, struct gemm_weight *const *g, int n_weights);
+/* The same by whoever changes the weights: job j packs rows [j, j + 1) * gemm_weight_job_rows(),
+ * which are final, in any thread. No rows: there is nothing to pack, or not by rows. far: it is
+ * part of more than a cache keeps. */
+int gemm_weight_job_rows(const struct gemm_weight *g);
+void gemm_weight_pack_job(const struct gemm_weight *g, int64_t job, bool far);
+size_t gemm_weight_copies(const struct gemm_weight *g); /* bytes */
+bool gemm_far(size_t n_elem); /* whether so many elements of weights are */
 void gemm_weight_free(struct gemm_weight *g);
 
 /* What happens to an element before it is stored, in this order. */

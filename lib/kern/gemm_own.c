@@ -121,10 +121,15 @@ size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad)
 }
 
 /* A job takes a panel's rows; of two layouts, PACK_ROWS, so that memory is read once. */
-int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad)
+int gemm_own_pack_rows(enum gemm_dtype t, bool with_dgrad)
 {
     const struct own_kernels *kn = kernels(t);
-    return parts(n, with_dgrad && keeps_both(kn) ? PACK_ROWS : kn->nr);
+    return with_dgrad && keeps_both(kn) ? PACK_ROWS : kn->nr;
+}
+
+int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad)
+{
+    return parts(n, gemm_own_pack_rows(t, with_dgrad));
 }
 
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,

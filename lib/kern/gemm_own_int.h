@@ -73,7 +73,8 @@ bool gemm_own_keeps_both(enum gemm_dtype t);
 /* Floats of a packed [n, k] weight: for the forward product, and behind it for the gradient where
  * that has its own. */
 size_t gemm_own_weight_floats(int n, int k, enum gemm_dtype t, bool with_dgrad);
-/* Packing in jobs that any thread may do. */
+/* Packing in jobs that any thread may do, of so many rows each. */
+int gemm_own_pack_rows(enum gemm_dtype t, bool with_dgrad);
 int64_t gemm_own_pack_jobs(int n, enum gemm_dtype t, bool with_dgrad);
 /* far: too much to stay in a cache. */
 void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, bool with_dgrad,

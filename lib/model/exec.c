@@ -324,6 +324,11 @@ void exec_weights_changed(struct exec *x)
     x->stale = true;
 }
 
+const struct gemm_weight *exec_packed(const struct exec *x, int i)
+{
+    return x->packed[i];
+}
+
 double exec_packing_s(const struct exec *x)
 {
     return x->packing_s;

@@ -62,7 +62,10 @@ struct exec_bytes {
 };
 int exec_plan_bytes(const struct config *c, const struct exec_opt *o, struct exec_bytes *b,
                     struct err *e);
-void exec_weights_changed(struct exec *x);   /* packed copies are made anew by the next pass */
+void exec_weights_changed(struct exec *x); /* packed copies are made anew by the next pass */
+/* The packed copies of parameter i, for gemm_weight_pack_job(): whoever packs all that it has
+ * changed need not say so. NULL: it is of no product. */
+const struct gemm_weight *exec_packed(const struct exec *x, int i);
 double exec_packing_s(const struct exec *x); /* how long that took the last time; 0: not yet */
 
 /* Forward and backward. target[i]: the id that should follow token i; weight[i] its weight, 0: not

@@ -1,4 +1,4 @@
-/* AdamW over a model's parameter arena: norm, clipping and update, tile by tile. */
+/* AdamW over a model's parameter arena: norm, clipping and update, tile by tile, and packing. */
 #include "train/optim.h"
 
 #include <math.h>
@@ -15,6 +15,14 @@ enum { TILE = 1 << 16 };
 struct optim_tile {
     size_t at, n;
     bool decay;
+};
+
+/* What one thread updates: a tile, or the rows of a packing job. */
+struct optim_piece {
+    size_t at, n;
+    bool decay;
+    const struct gemm_weight *packed; /* NULL: it is not packed here */
+    int64_t job;
 };
 
 static int cut_tiles(struct optim *o, struct err *e)
@@ -35,6 +43,35 @@ static int cut_tiles(struct optim *o, struct err *e)
     return 0;
 }
 
+static int cut_pieces(struct optim *o, struct err *e)
+{
+    size_t cap = 0, n_packed = 0;
+
+    for (int i = 0; i < model_n_params(o->m); i++) {
+        const struct param *p = model_param(o->m, i);
+        const struct gemm_weight *g = exec_packed(o->x, i);
+        size_t rows = g ? (size_t)gemm_weight_job_rows(g) : 0;
+        size_t step = rows ? rows * (size_t)p->cols : TILE;
+        if (!p->requires_grad)
+            continue;
+        n_packed += rows ? p->n : 0;
+        o->packed_bytes += rows ? gemm_weight_copies(g) : 0;
+        o->packs &= !g || rows;
+        for (size_t at = 0; at < p->n; at += step) {
+            if (mem_grow(&o->pieces, &cap, (size_t)o->n_pieces + 1, sizeof *o->pieces, e) < 0)
+                return -1;
+            o->pieces[o->n_pieces++] =
+                (struct optim_piece){.at = p->at + at,
+                                     .n = p->n - at < step ? p->n - at : step,
+                                     .decay = p->decay,
+                                     .packed = rows ? g : NULL,
+                                     .job = (int64_t)(at / step)};
+        }
+    }
+    o->far = gemm_far(n_packed);
+    return 0;
+}
+
 uint64_t optim_bytes(uint64_t n_elem)
 {
     return 2 * sizeof(float) * n_elem;
@@ -49,13 +86,14 @@ static void touch_pass(struct worker *w, void *arg)
     team_touch(w, o->exp_avg_sq, n_bytes);
 }
 
-int optim_init(struct optim *o, struct model *m, int n_threads, struct err *e)
+int optim_init(struct optim *o, struct model *m, struct exec *x, int n_threads, struct err *e)
 {
     size_t n_bytes = model_n_elem(m) * sizeof(float);
 
-    *o = (struct optim){.m = m};
+    *o = (struct optim){.m = m, .x = x, .packs = true};
     if ((o->exp_avg = sys_pages(n_bytes, e)) && (o->exp_avg_sq = sys_pages(n_bytes, e)) &&
-        cut_tiles(o, e) == 0 && (o->partial = mem_new((size_t)o->n_tiles, sizeof *o->partial, e))) {
+        cut_tiles(o, e) == 0 && cut_pieces(o, e) == 0 &&
+        (o->partial = mem_new((size_t)o->n_tiles, sizeof *o->partial, e))) {
         team_run(n_threads, touch_pass, o);
         return 0;
     }
@@ -101,11 +139,13 @@ static void update_pass(struct worker *w, void *arg)
     double scale = h->clip > 0 ? fmin(1.0, h->clip / (norm + 1e-6)) : 1.0;
     adamw_init(&matrix, h->lr, h->beta1, h->beta2, h->eps, h->weight_decay, o->n_steps + 1, scale);
     adamw_init(&vector, h->lr, h->beta1, h->beta2, h->eps, 0, o->n_steps + 1, scale);
-    TEAM_FOR(w, i, o->n_tiles)
+    TEAM_FOR(w, i, o->n_pieces)
     {
-        const struct optim_tile *t = &o->tiles[i];
+        const struct optim_piece *t = &o->pieces[i];
         k->adamw(t->decay ? &matrix : &vector, weights + t->at, o->exp_avg + t->at,
                  o->exp_avg_sq + t->at, u->grads + t->at, t->n);
+        if (t->packed)
+            gemm_weight_pack_job(t->packed, t->job, o->far);
     }
 }
 
@@ -119,7 +159,15 @@ int optim_step(struct optim *o, float *grads, const struct optim_hyper *h, int n
     if (!isfinite(u.norm))
         return 1;
     o->n_steps++;
+    if (!o->packs)
+        exec_weights_changed(o->x);
     return 0;
+}
+
+/* AdamW reads weight, gradient and moments and writes all but the gradient; the norm reads it. */
+uint64_t optim_moves(const struct optim *o)
+{
+    return 32 * model_n_elem(o->m) + o->packed_bytes;
 }
 
 void optim_release(struct optim *o)
@@ -132,5 +180,6 @@ void optim_release(struct optim *o)
         sys_pages_free(o->exp_avg_sq, n_bytes);
     free(o->tiles);
     free(o->partial);
+    free(o->pieces);
     *o = (struct optim){0};
 }

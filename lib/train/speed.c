@@ -89,7 +89,8 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     train.max_tok = n_tok;
     train.max_seq = n_seq;
     if (trial_init(&t, c, &train, n_seq, n_ctx, e) < 0 ||
-        optim_init(&t.optim, t.m, n_threads, e) < 0 || exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
+        optim_init(&t.optim, t.m, t.x, n_threads, e) < 0 ||
+        exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
         goto done;
     for (int i = 0; i < n_steps; i++) {
         double start = sys_time();
@@ -99,7 +100,6 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
             goto done;
         double passed_s = sys_time();
         optim_step(&t.optim, exec_grads(t.x), &hyper, n_threads, &norm);
-        exec_weights_changed(t.x);
         time_s[i] = sys_time() - start;
         if (i == 0) {
             exec_profile_clear(t.x);
@@ -109,7 +109,7 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
         profile.steps_s += time_s[i];
         profile.update_s += start + time_s[i] - passed_s;
     }
-    if (o->profile && step_profile_table(&profile, t.x, model_n_elem(t.m), &s->profile, e) < 0)
+    if (o->profile && step_profile_table(&profile, t.x, optim_moves(&t.optim), &s->profile, e) < 0)
         goto done;
     summarise(s, time_s, n_steps, n_tok, cost.flops_forward + cost.flops_backward);
     s->loss = loss.loss_sum / loss.weight_sum;

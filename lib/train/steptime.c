@@ -37,15 +37,13 @@ static int put(struct buf *b, const struct step_profile *s, const struct line *l
                       bytes);
 }
 
-int step_profile_table(const struct step_profile *s, const struct exec *x, size_t n_elem,
+int step_profile_table(const struct step_profile *s, const struct exec *x, uint64_t update_bytes,
                        struct buf *b, struct err *e)
 {
     static const char *const passes[2] = {"forward", "backward"};
     const struct exec_profile_row *rows;
     int n_rows = exec_profile(x, &rows);
-    /* AdamW reads weight, gradient and moments and writes all but the gradient; the norm reads it
-     */
-    double rest_s = s->steps_s - s->update_s, update_bytes = 32.0 * (double)n_elem, all_flops = 0;
+    double rest_s = s->steps_s - s->update_s, all_flops = 0;
 
     if (s->n_steps == 0)
         return 0;
@@ -62,7 +60,7 @@ int step_profile_table(const struct step_profile *s, const struct exec *x, size_
                 return -1;
         }
     struct line last[] = {
-        {"update", "", s->update_s, 0, update_bytes * (double)s->n_steps},
+        {"update", "", s->update_s, 0, (double)update_bytes * (double)s->n_steps},
         {"rest", "", rest_s, 0, 0},
         {"step", "", s->steps_s, all_flops, 0},
     };

@@ -200,7 +200,7 @@ int trainer_begin(struct trainer *t, struct err *e)
         return -1;
     t->micro = mem_new((size_t)t->o->n_accum, sizeof *t->micro, e);
     if (!t->micro || !(t->x = exec_new(t->m, &xo, e)) ||
-        optim_init(&t->opt, t->m, (int)t->o->n_threads, e) < 0)
+        optim_init(&t->opt, t->m, t->x, (int)t->o->n_threads, e) < 0)
         return -1;
     for (int64_t i = 0; i < t->o->n_accum; i++)
         if (batchbuf_init(&t->micro[i], xo.max_tok, e) < 0)
@@ -330,7 +330,6 @@ static int run_step(struct trainer *t, struct step_result *r, struct err *e)
         t->profile.update_s += sys_time() - from_s;
     }
     if (rc == 0) {
-        exec_weights_changed(t->x);
         t->st.n_bad = 0;
     } else if (nonfinite(t, r, e) < 0) {
         return -1;
@@ -520,7 +519,7 @@ static int run_steps(struct trainer *t, struct err *e)
 static int print_profile(const struct trainer *t, struct err *e)
 {
     struct buf b = BUF_INIT;
-    int rc = step_profile_table(&t->profile, t->x, model_n_elem(t->m), &b, e);
+    int rc = step_profile_table(&t->profile, t->x, optim_moves(&t->opt), &b, e);
 
     fputs(b.s, stderr);
     buf_release(&b);

@@ -353,6 +353,13 @@ static void many_weights(enum gemm_dtype t)
     for (int i = 1; i <= MANY; i++)
         same &= !memcmp(place, place + step * (size_t)i, n_bytes);
     ok(same, "%s: %d weights are packed as one is", gemm_dtype_words[t], MANY);
+    memset(place + step, 0, step);
+    int rows = gemm_weight_job_rows(g[1]);
+    for (int at = 0; at < N; at += rows)
+        gemm_weight_pack_job(g[1], at / rows, at % 2);
+    ok(!memcmp(place, place + step, n_bytes), "%s: and so it is %d rows at a time",
+       gemm_dtype_words[t], rows);
+    is_int((int64_t)gemm_weight_copies(g[1]), (int64_t)n_bytes, "its bytes");
     for (int i = 0; i <= MANY; i++)
         gemm_weight_free(g[i]);
     free(w);
