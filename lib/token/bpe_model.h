@@ -31,16 +31,27 @@ struct bpe {
     bool lacks_bytes; /* byte_fallback would have something to do */
 };
 
+/* Cells stand in lines of the processor's cache, whose cells vectors compare at once. A pair is
+ * looked for from its cell on, around the line, up to an empty cell, then in the next line. */
+enum { BPE_LINE = 8 };
+
 static ALWAYS_INLINE size_t bpe_cell(const struct bpe *b, uint64_t key)
 {
     return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> b->shift);
+}
+
+/* The cell to look at behind cell i, the n-th (from 1) that was looked at. */
+static ALWAYS_INLINE size_t bpe_next_cell(const struct bpe *b, size_t i, size_t n)
+{
+    return n % BPE_LINE ? (i & ~(size_t)(BPE_LINE - 1)) | ((i + 1) & (BPE_LINE - 1))
+                        : (i + BPE_LINE) & (b->n_cells - 1);
 }
 
 /* The rank of the merge of two tokens, BPE_NONE if there is none. */
 static ALWAYS_INLINE uint32_t bpe_rank(const struct bpe *b, uint32_t left, uint32_t right)
 {
     uint64_t key = (uint64_t)left << 20 | right;
-    for (size_t i = bpe_cell(b, key);; i = (i + 1) & (b->n_cells - 1)) {
+    for (size_t i = bpe_cell(b, key), n = 1;; i = bpe_next_cell(b, i, n++)) {
         uint64_t v = b->cells[i];
         if (v >> 24 == key)
             return (uint32_t)v & 0xffffff;

@@ -211,9 +211,9 @@ static int fill_cells(struct bpe *b, struct err *e)
             continue;
         size_t rank = r - AHEAD;
         uint64_t key = (uint64_t)b->pairs[rank][0] << 20 | b->pairs[rank][1];
-        size_t i = bpe_cell(b, key);
+        size_t i = bpe_cell(b, key), n = 1;
         while (b->cells[i] != BPE_EMPTY && b->cells[i] >> 24 != key)
-            i = (i + 1) & (b->n_cells - 1);
+            i = bpe_next_cell(b, i, n++);
         b->cells[i] = key << 24 | rank; /* of a pair that is there twice the last rank counts */
     }
     return 0;
