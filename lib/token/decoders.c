@@ -166,6 +166,30 @@ static int strip(const struct decode_step *d, struct stage *st, const char *s, s
     return buf_add(&st->text, s, n, e);
 }
 
+/* Of equal tokens beside each other one goes on, without the padding. */
+static int ctc(struct decode_run *r, size_t i, const char *s, size_t n, struct err *e)
+{
+    const struct decode_step *d = &r->d->v[i];
+    struct stage *st = &r->stage[i];
+    struct buf *last = &st->held;
+    if (st->any && last->len == n && memcmp(last->s, s, n) == 0)
+        return 0;
+    buf_clear(last);
+    if (buf_add(last, s, n, e) < 0 || put_replaced(&st->text, s, n, d->s, d->n, "", e) < 0)
+        return -1;
+    st->any = true;
+    if (d->cleanup && st->text.len) {
+        clean_up(&st->text);
+        const size_t n_clean = st->text.len; /* what it becomes is put behind it first */
+        if (buf_reserve(&st->text, n_clean, e) < 0 ||
+            put_replaced(&st->text, st->text.s, n_clean, d->word, d->n_word, " ", e) < 0)
+            return -1;
+        st->text.len -= n_clean;
+        memmove(st->text.s, st->text.s + n_clean, st->text.len);
+    }
+    return st->text.len ? push(r, i + 1, st->text.s, st->text.len, e) : 0;
+}
+
 /* ---- steps that hold back */
 
 static int hex(char c)
@@ -294,6 +318,8 @@ static int push(struct decode_run *r, size_t i, const char *s, size_t n, struct 
         rc = bpe(r, i, s, n, e);
         st->any = true;
         return rc;
+    case DEC_CTC:
+        return ctc(r, i, s, n, e);
     case DEC_WORDPIECE:
         rc = wordpiece(d, st, s, n, e);
         break;

@@ -27,6 +27,7 @@ enum decode_kind {
     DEC_FUSE,
     DEC_STRIP,
     DEC_REPLACE,
+    DEC_CTC,
     DEC_JOIN, /* none at all: a space between two tokens */
 };
 struct decode_step {
@@ -35,8 +36,10 @@ struct decode_step {
     bool flows; /* all that comes is one token, in parts */
     bool holds; /* Fuse and ByteLevel: it must be whole before it goes on */
     struct pattern *pattern;
-    char *s; /* prefix, suffix, mark, what is put */
+    char *s; /* prefix, suffix, mark, what is put, CTC's padding */
     size_t n;
+    char *word; /* CTC: what stands between words */
+    size_t n_word;
     size_t start, stop; /* Strip */
 };
 struct decoders {

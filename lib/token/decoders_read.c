@@ -71,6 +71,15 @@ static int add_one(void *user, const json_t *o, struct err *e)
         s->pattern = part_pattern(PART, o, e);
         return s->pattern ? 0 : err_prefix(e, "decoder: ");
     }
+    if (part_is(o, "CTC")) {
+        if (part_string(PART, o, "pad_token", &text, &n, e) < 0 ||
+            !(s = add_string(d, DEC_CTC, text, n, e)) ||
+            part_string(PART, o, "word_delimiter_token", &text, &n, e) < 0 ||
+            !(s->word = mem_dup(text, n, e)))
+            return -1;
+        s->n_word = n;
+        return part_bool(PART, o, "cleanup", -1, &s->cleanup, e);
+    }
     return part_unsupported(PART, o, e);
 }
 
@@ -106,6 +115,7 @@ void decoders_release(struct decoders *d)
     for (size_t i = 0; i < d->n; i++) {
         pattern_free(d->v[i].pattern);
         free(d->v[i].s);
+        free(d->v[i].word);
     }
     free(d->v);
     *d = (struct decoders){0};

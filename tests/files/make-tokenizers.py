@@ -282,6 +282,12 @@ good_general = {
                                         for x in (t, "##" + t)])},
         BERT, {"type": "BertPreTokenizer"}, {"type": "WordPiece", "prefix": "##", "cleanup": True},
         extra=[token("[SEP]"), token("mill", special=False)]),
+    "ctc": general(
+        {"type": "WordLevel", "unk_token": "<unk>",
+         "vocab": numbered(["<pad>", "<unk>", "|"] + sorted(set("".join(LOW) + ",.'<>")))},
+        norms({"type": "Lowercase"}, replace(" ", "|")), {"type": "FixedLength", "length": 1},
+        {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": True},
+        extra=[token("<pad>")]),
     "wordlevel": general(
         {"type": "WordLevel", "unk_token": "<unk>", "vocab": numbered(UNK + sorted(set(LOW)))},
         norms({"type": "NFD"}, {"type": "Lowercase"}, {"type": "StripAccents"}),
@@ -515,8 +521,7 @@ bad = {
     "replace": small(normalizer={"type": "Replace", "pattern": "a", "content": "b"}),
     "charsmap": small(normalizer={"type": "Precompiled", "precompiled_charsmap": "????"}),
     "charsmap-short": small(normalizer={"type": "Precompiled", "precompiled_charsmap": "BAAA"}),
-    "ctc": small(decoder={"type": "CTC", "pad_token": "a", "word_delimiter_token": "b",
-                          "cleanup": True}),
+    "ctc": small(decoder={"type": "CTC", "word_delimiter_token": "b", "cleanup": True}),
     "decoder": small(decoder={"type": "Metaspace"}),
     "post": small(post_processor={"type": "Nonesuch"}),
     "template": small(post_processor={"type": "TemplateProcessing", "single": [

@@ -175,6 +175,7 @@ def random_decoder(r):
     D = decoders
     return r.choice([
         D.ByteLevel, D.ByteFallback, D.Fuse,
+        lambda: D.CTC(r.choice(["<unk>", "a"]), r.choice(["|", "\u2581"]), r.random() < .5),
         lambda: D.WordPiece(r.choice(["##", "@@", ""]), r.random() < .5),
         lambda: D.Metaspace(r.choice("\u2581_"), r.choice(["always", "never", "first"])),
         lambda: D.BPEDecoder(r.choice(["</w>", "e"])),
