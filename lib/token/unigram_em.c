@@ -16,7 +16,9 @@
 #include "base/pool.h"
 #include "token/unigram_int.h"
 
-enum { N_PARTS = 16, MAX_RUN = 192 };
+enum { N_PARTS = 16, MAX_RUN = 192, RUNS_PER_BLOCK = 64 };
+/* No shorter word has a second block: its runs are MAX_RUN - 3 bytes and more. */
+enum { LONG_WORD = (MAX_RUN - 3) * RUNS_PER_BLOCK };
 
 struct em {
     struct unigram *u;
@@ -119,26 +121,44 @@ static bool add_best(const struct em *m, struct lattice *l, size_t n, double cou
     return true;
 }
 
-/* A run that is too long or out of range goes in halves, at a character. */
+/* Where the next run ends, at a character; 0: s begins with half of one. */
+static size_t cut_at(const char *s, size_t most)
+{
+    while (most && ((unsigned char)s[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}
+
+/* A run that is out of range goes in halves. */
 static void add_run(const struct em *m, struct lattice *l, const char *s, size_t n, double count,
                     int part, double *objective)
 {
     double log_z = 0;
-    if (n <= MAX_RUN) {
-        find_edges(m, l, s, n);
-        if (m->viterbi ? add_best(m, l, n, count, m->sum[part], m->in[part])
-                       : add_expected(m, l, n, count, m->sum[part], &log_z)) {
-            *objective += log_z * count;
-            return;
-        }
+    find_edges(m, l, s, n);
+    if (m->viterbi ? add_best(m, l, n, count, m->sum[part], m->in[part])
+                   : add_expected(m, l, n, count, m->sum[part], &log_z)) {
+        *objective += log_z * count;
+        return;
     }
-    size_t half = n > MAX_RUN ? MAX_RUN : n / 2;
-    while (half && ((unsigned char)s[half] & 0xc0) == 0x80)
-        half--;
+    const size_t half = cut_at(s, n / 2);
     if (half == 0)
         return; /* one character, of which no piece is left */
     add_run(m, l, s, half, count, part, objective);
     add_run(m, l, s + half, n - half, count, part, objective);
+}
+
+/* The runs of word i that are the part's: words take turns, and in long ones blocks of runs. */
+static void add_word(const struct em *m, struct lattice *l, size_t i, int part, double *objective)
+{
+    const struct uni_word *w = &m->u->words.v[i];
+    const char *s = w->s, *end = w->s + w->len;
+    for (size_t k = 0; s < end; k++) {
+        const size_t left = (size_t)(end - s);
+        size_t n = left > MAX_RUN ? cut_at(s, MAX_RUN) : left;
+        if ((i + k / RUNS_PER_BLOCK) % N_PARTS == (size_t)part)
+            add_run(m, l, s, n, (double)w->count, part, objective);
+        s += n;
+    }
 }
 
 static int do_part(void *user, size_t part, int thread, struct err *e)
@@ -153,9 +173,9 @@ static int do_part(void *user, size_t part, int thread, struct err *e)
     memset(m->sum[part], 0, m->u->pieces.n * sizeof **m->sum);
     if (m->viterbi)
         memset(m->in[part], 0, m->u->pieces.n * sizeof **m->in);
-    for (size_t i = part; i < w->n; i += N_PARTS)
-        add_run(m, l, w->v[i].s, w->v[i].len, (double)w->v[i].count, (int)part,
-                &m->objective[part]);
+    for (size_t i = 0; i < w->n; i++)
+        if (i % N_PARTS == part || w->v[i].len > LONG_WORD)
+            add_word(m, l, i, (int)part, &m->objective[part]);
     free(l);
     return 0;
 }
