@@ -9,7 +9,6 @@
  * Threads share the fifth and the third: a job is a block of c, claimed dynamically. Nothing here
  * changes the chain of an element of c but the blocks of k, and these depend on k alone.
  */
-#include <limits.h>
 #include <string.h>
 #include "base/compiler.h"
 #include "kern/gemm_own_int.h"
@@ -188,8 +187,8 @@ struct product {
     int lda, ldb;
     float *c;
     int ldc;
-    int all_k;
-    bool own_a; /* a job packs its panels of a */
+    int all_k, kc; /* words of a job's blocks of k, at most */
+    bool own_a;    /* a job packs its panels of a */
     const struct gemm_epilogue *ep;
     /* the team's block of k */
     bool add, last;
@@ -205,10 +204,15 @@ static int panel_row(const struct product *p, int panel)
     return least(start(panel, p->a_units, p->a_panels) * p->kn->row_unit, p->m);
 }
 
+static int panel_rows(const struct product *p, int panel)
+{
+    return panel_row(p, panel + 1) - panel_row(p, panel);
+}
+
 /* What a job's panels of a take for one of its blocks of n_words. */
 static size_t own_floats(const struct product *p, int n_words)
 {
-    return times(parts(p->a_panels, p->a_jobs) * p->kn->mr, least(p->kn->kc, n_words));
+    return times(parts(p->a_panels, p->a_jobs) * p->kn->mr, least(p->kc, n_words));
 }
 
 /* Blocks of c for n_threads: no bit depends on them. Where there are many rows, a job takes many
@@ -233,7 +237,9 @@ static void cut(struct product *p, int n_threads)
         p->b_jobs++;
 }
 
-/* The panel of a from row, words [0, n_words) of it and k elements from k0 on. */
+/* ---- packing of a */
+
+/* The panel of a from row, k elements from k0 on. */
 static void pack_a(const struct product *p, float *to, int row, int rows, int k0, int k)
 {
     if (p->kind == GEMM_TN)
@@ -248,21 +254,6 @@ static size_t a_at(const struct product *p, int row, int n_words)
     return times(up(row, p->kn->row_unit), n_words);
 }
 
-/* The job's panels [i, i_end) of a, words [w, w_end), at `to`. */
-static void pack_own(const struct product *p, float *to, int i, int i_end, int w, int w_end)
-{
-    int from = w * p->kn->per_word, len = least(p->k - from, (w_end - w) * p->kn->per_word);
-    int first = panel_row(p, i), step = p->kind == GEMM_TN ? PACK_ROWS / 2 : len;
-    for (int at = 0; at < len; at += step)
-        for (int ir = i; ir < i_end; ir++) {
-            int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
-            pack_a(p,
-                   to + a_at(p, row - first, w_end - w) +
-                       times(at / p->kn->per_word, up(rows, p->kn->row_unit)),
-                   row, rows, p->k0 + from + at, least(step, len - at));
-        }
-}
-
 /* Panels [i, i_end) of a that a job multiplies: words [w, w + n_words) of rows from `row` on. They
  * are packed, or will be at `to`, each before it is needed. */
 struct a_block {
@@ -271,105 +262,123 @@ struct a_block {
     int i, i_end, row, w, n_words;
 };
 
-static int panel_rows(const struct product *p, int panel)
+/* Panels [i, i_end) of them: strips across serve many panels at once. */
+static void pack_own(const struct product *p, const struct a_block *a, int i, int i_end)
 {
-    return panel_row(p, panel + 1) - panel_row(p, panel);
-}
-
-static void pack_panel(const struct product *p, const struct a_block *a, int ir)
-{
-    int from = a->w * p->kn->per_word, row = panel_row(p, ir);
-    pack_a(p, a->to + a_at(p, row - a->row, a->n_words), row, panel_rows(p, ir), p->k0 + from,
-           least(p->k - from, a->n_words * p->kn->per_word));
+    int per_word = p->kn->per_word, from = a->w * per_word;
+    int len = least(p->k - from, a->n_words * per_word);
+    int step = p->kind == GEMM_TN ? PACK_ROWS / 2 : len;
+    for (int at = 0; at < len; at += step)
+        for (int ir = i; ir < i_end; ir++) {
+            int row = panel_row(p, ir), rows = panel_rows(p, ir);
+            pack_a(p,
+                   a->to + a_at(p, row - a->row, a->n_words) +
+                       times(at / per_word, up(rows, p->kn->row_unit)),
+                   row, rows, p->k0 + from + at, least(step, len - at));
+        }
 }
 
 /* ---- what a tile fetches for those that follow */
 
-/* What is in the cache already. */
-static struct own_ahead ahead_none(const float *here)
+/* Panels of b. */
+struct b_block {
+    int j, j_end, w, n_words;
+};
+
+static const float *b_at(const struct product *p, int panel, int w)
 {
-    return (struct own_ahead){(const char *)here, 0, 0, INT_MAX};
+    return p->packed_b + (size_t)panel * p->b_panel + times(w, p->kn->nr);
 }
 
-/* Panel ir of a, whose vectors lie along memory: a line of each in turn. */
-static struct own_ahead ahead_a(const struct product *p, const struct a_block *a, int ir)
+/* Half of panel ir of a, whose vectors lie along memory: row by row. */
+static struct own_ahead ahead_a(const struct product *p, const struct a_block *a, int ir, int half)
 {
-    int k = p->k0 + a->w * p->kn->per_word, rows = panel_rows(p, ir);
-    ptrdiff_t row_bytes = (ptrdiff_t)sizeof *p->a * p->lda;
-    return (struct own_ahead){(const char *)(p->a + times(panel_row(p, ir), p->lda) + k), row_bytes,
-                              64 - rows * row_bytes, rows};
+    int per_word = p->kn->per_word, k = p->k0 + a->w * per_word;
+    int chunks = parts(a->n_words * per_word * (int)sizeof *p->a, OWN_AHEAD_BYTES); /* of a row */
+    int row = panel_row(p, ir) + half * parts(a->n_words / OWN_CHUNK, chunks);
+    return (struct own_ahead){(const char *)(p->a + times(row, p->lda) + k), OWN_AHEAD_BYTES,
+                              (ptrdiff_t)sizeof *p->a * p->lda, chunks};
 }
 
-/* Part i of n of a panel of b. */
-static struct own_ahead ahead_b(const struct product *p, const float *b, int n_words, int i, int n)
+/* Tiles that fetch a panel of b: more lines at a time would make the present tile wait for its own.
+ */
+#define FETCHES 8
+
+static struct own_ahead ahead_b(const struct product *p, const struct b_block *b, int part)
 {
-    const float *at = b + times(start(i, n_words, n), p->kn->nr);
-    return (struct own_ahead){(const char *)at, (ptrdiff_t)sizeof *b * p->kn->nr / n, 0, INT_MAX};
+    const float *at =
+        b_at(p, b->j + part / FETCHES, b->w + start(part % FETCHES, b->n_words, FETCHES));
+    ptrdiff_t step = OWN_CHUNK * p->kn->nr / FETCHES * (ptrdiff_t)sizeof *at;
+    return (struct own_ahead){(const char *)at, step, 0, b->n_words};
 }
 
 /* ---- jobs */
 
 /* c's part of a panel that is not whole: through a tile of the whole size. */
-static void edge_tile(const struct product *p, int rows, int cols, int n_words, const float *a,
-                      const float *b, float *c, bool add, const struct own_ahead *ahead)
+static void edge_tile(const struct product *p, struct own_operands *o, int rows, int cols)
 {
-    float tmp[OWN_MAX_TILE] = {0};
+    float tmp[OWN_MAX_TILE] = {0}, *c = o->c;
+    size_t ldc = o->ldc;
     int nr = p->kn->nr;
-    for (int r = 0; add && r < rows; r++)
-        memcpy(tmp + r * nr, c + times(r, p->ldc), (size_t)cols * sizeof *c);
-    p->kn->tile(rows, n_words, a, b, tmp, (size_t)nr, add, ahead);
+    for (int r = 0; o->add && r < rows; r++)
+        memcpy(tmp + r * nr, c + (size_t)r * ldc, (size_t)cols * sizeof *c);
+    o->c = tmp;
+    o->ldc = (size_t)nr;
+    p->kn->tile(o);
     for (int r = 0; r < rows; r++)
-        memcpy(c + times(r, p->ldc), tmp + r * nr, (size_t)cols * sizeof *c);
+        memcpy(c + (size_t)r * ldc, tmp + r * nr, (size_t)cols * sizeof *c);
 }
 
-static void micro_kernel(const struct product *p, int row, int rows, int jr, int n_words,
-                         const float *a, const float *b, bool add, const struct own_ahead *ahead)
+static void micro_kernel(const struct product *p, struct own_operands *o, int row, int jr)
 {
     const struct own_kernels *kn = p->kn;
     int col = jr * kn->nr, cols = least(p->n - col, kn->nr);
-    float *c = p->c + times(row, p->ldc) + col;
-    if (cols == kn->nr && rows % kn->row_unit == 0)
-        kn->tile(rows, n_words, a, b, c, (size_t)p->ldc, add, ahead);
+    o->c = p->c + times(row, p->ldc) + col;
+    o->ldc = (size_t)p->ldc;
+    if (cols == kn->nr && o->rows % kn->row_unit == 0)
+        kn->tile(o);
     else
-        edge_tile(p, rows, cols, n_words, a, b, c, add, ahead);
+        edge_tile(p, o, o->rows, cols);
 }
 
-/* Words [w, w_end) of a block of a by panels [j, j_end) of b, which stay in the second-level cache:
- * the loops ir and jr. As many panels after them are fetched meanwhile, of those before job_end. */
-static void macro_kernel(const struct product *p, const struct a_block *a, int j, int j_end,
-                         int job_end, int w, int w_end)
+/* A block of a by panels of b, which stay in the second-level cache: the loops ir and jr. What
+ * comes after them is fetched meanwhile: the first two tiles of a panel of a fetch the next one, if
+ * that is still to be packed, the others next's panels of b. */
+static void macro_kernel(const struct product *p, const struct a_block *a, const struct b_block *b,
+                         const struct b_block *next)
 {
     const struct own_kernels *kn = p->kn;
-    const float *b = p->packed_b + times(w, kn->nr);
-    bool last = p->last && w_end == p->n_words, add = p->add || w > 0;
+    int to_fetch = kn->fetches ? FETCHES * (next->j_end - next->j) : 0, fetched = 0;
+    bool last = p->last && b->w + b->n_words == p->n_words;
+    struct own_operands o = {
+        .n_words = b->n_words, .across = p->kind == GEMM_TN, .add = p->add || b->w > 0};
     for (int ir = a->i; ir < a->i_end; ir++) {
-        int row = panel_row(p, ir), rows = panel_rows(p, ir);
-        const float *panel =
-            a->packed + a_at(p, row - a->row, a->n_words) + times(w - a->w, up(rows, kn->row_unit));
+        int row = panel_row(p, ir);
+        o.rows = panel_rows(p, ir);
+        o.a = a->packed + a_at(p, row - a->row, a->n_words) +
+              times(b->w - a->w, up(o.rows, kn->row_unit));
         if (a->to)
-            pack_panel(p, a, ir);
-        for (int jr = j; jr < j_end; jr++) {
-            int next = jr + j_end - j;
-            struct own_ahead ahead = ahead_none(panel);
-            if (a->to && jr == j && ir + 1 < a->i_end)
-                ahead = ahead_a(p, a, ir + 1);
-            else if (next < job_end)
-                ahead = ahead_b(p, b + (size_t)next * p->b_panel, w_end - w, ir - a->i,
-                                a->i_end - a->i);
-            micro_kernel(p, row, rows, jr, w_end - w, panel, b + (size_t)jr * p->b_panel, add,
-                         &ahead);
+            pack_own(p, a, ir, ir + 1);
+        for (int jr = b->j; jr < b->j_end; jr++) {
+            o.b = b_at(p, jr, b->w);
+            o.ahead = (struct own_ahead){(const char *)o.a, 0, 0, b->n_words};
+            if (a->to && jr < b->j + 2 && ir + 1 < a->i_end && kn->fetches)
+                o.ahead = ahead_a(p, a, ir + 1, jr - b->j);
+            else if (fetched < to_fetch)
+                o.ahead = ahead_b(p, next, fetched++);
+            micro_kernel(p, &o, row, jr);
         }
         if (last && p->ep)
-            gemm_finish_tile(p->ep, p->c, p->ldc, row, j * kn->nr, rows,
-                             least(p->n, j_end * kn->nr) - j * kn->nr);
+            gemm_finish_tile(p->ep, p->c, p->ldc, row, b->j * kn->nr, o.rows,
+                             least(p->n, b->j_end * kn->nr) - b->j * kn->nr);
     }
 }
 
-/* Where block i of about n_blocks equal ones of the team's words begins. */
-static int block_start(const struct product *p, int from, int len, int i, int n_blocks)
+/* Where block i of about n_blocks equal ones of len words begins. */
+static int block_start(const struct product *p, int len, int i, int n_blocks)
 {
     int unit = p->kn->word_unit;
-    return from + start(i, len / unit, n_blocks) * unit;
+    return start(i, len / unit, n_blocks) * unit;
 }
 
 /* Where a job packs its panels of a: in the thread's own place, which stays in its cache, if there
@@ -378,36 +387,48 @@ static float *own_place(const struct worker *wk, const struct product *p, int i)
 {
     if (own_floats(p, p->n_words) * (size_t)wk->n <= a_floats(p->kn, p->m, p->all_k))
         return p->packed_a + own_floats(p, p->n_words) * (size_t)wk->tid;
-    return p->packed_a + a_at(p, panel_row(p, i), least(p->kn->kc, p->n_words));
+    return p->packed_a + a_at(p, panel_row(p, i), least(p->kc, p->n_words));
 }
 
-static void block(struct worker *wk, const struct product *p, int64_t job)
+/* The g-th panels of b that a job has in the cache at a time, words [w, w_end). */
+static struct b_block b_group(const struct product *p, int j, int j_end, int g, int w, int w_end)
+{
+    int first = j + g * p->kn->job_b;
+    return (struct b_block){first, least(j_end, first + p->kn->job_b), w, w_end - w};
+}
+
+/* back: from the last panels of b to the first. */
+static void block(struct worker *wk, const struct product *p, int64_t job, bool back)
 {
     const struct own_kernels *kn = p->kn;
     int64_t ic = job % p->a_jobs, jc = job / p->a_jobs;
     int i = start(ic, p->a_panels, p->a_jobs), i_end = start(ic + 1, p->a_panels, p->a_jobs);
     int j = start(jc, p->b_panels, p->b_jobs), j_end = start(jc + 1, p->b_panels, p->b_jobs);
-    int n_blocks = parts(p->n_words, kn->kc);
+    int n_blocks = parts(p->n_words, p->kc), n_groups = parts(j_end - j, kn->job_b);
     float *own = p->own_a ? own_place(wk, p, i) : NULL;
     struct a_block a = {p->packed_a, NULL, i, i_end, 0, 0, p->n_words};
     if (kn->begin)
         kn->begin();
     for (int pc = 0; pc < n_blocks; pc++) {
-        int w = block_start(p, 0, p->n_words, pc, n_blocks);
-        int len = block_start(p, 0, p->n_words, pc + 1, n_blocks) - w,
-            n_tiles = parts(len, kn->kc_tile);
-        bool lazy = own && p->kind != GEMM_TN; /* strips across serve many panels at once */
+        int w = block_start(p, p->n_words, pc, n_blocks);
+        int w_end = block_start(p, p->n_words, pc + 1, n_blocks), len = w_end - w;
+        int n_tiles = parts(len, kn->kc_tile);
+        bool lazy = own && p->kind != GEMM_TN;
         if (own)
-            a = (struct a_block){own, NULL, i, i_end, panel_row(p, i), w, len};
+            a = (struct a_block){own, own, i, i_end, panel_row(p, i), w, len};
         if (own && !lazy)
-            pack_own(p, own, i, i_end, w, w + len);
-        for (int jr = j; jr < j_end; jr += kn->job_b)
-            for (int t = 0; t < n_tiles; t++) {
-                a.to = lazy && jr == j && t == 0 ? own : NULL;
-                macro_kernel(p, &a, jr, least(j_end, jr + kn->job_b), j_end,
-                             block_start(p, w, len, t, n_tiles),
-                             block_start(p, w, len, t + 1, n_tiles));
-            }
+            pack_own(p, &a, i, i_end);
+        for (int g = 0; g < n_groups * n_tiles; g++) {
+            int turn = g / n_tiles, t = g % n_tiles;
+            int from = w + block_start(p, len, t, n_tiles);
+            int to = w + block_start(p, len, t + 1, n_tiles);
+            struct b_block b = b_group(p, j, j_end, back ? n_groups - 1 - turn : turn, from, to);
+            struct b_block next = {0};
+            if (++turn < n_groups)
+                next = b_group(p, j, j_end, back ? n_groups - 1 - turn : turn, from, to);
+            a.to = lazy && g == 0 ? own : NULL;
+            macro_kernel(p, &a, &b, &next);
+        }
     }
     if (kn->end)
         kn->end();
@@ -419,7 +440,7 @@ static void pack_strips(const struct product *p, int s, float *to_b, bool with_a
     const struct own_kernels *kn = p->kn;
     int at = s * PACK_ROWS, len = least(p->k - at, PACK_ROWS);
     for (int ir = 0; with_a && ir < p->a_panels; ir++) {
-        int row = panel_row(p, ir), rows = panel_row(p, ir + 1) - row;
+        int row = panel_row(p, ir), rows = panel_rows(p, ir);
         pack_a(p,
                p->packed_a + a_at(p, row, p->n_words) +
                    times(at / kn->per_word, up(rows, kn->row_unit)),
@@ -442,8 +463,7 @@ static void pack_block(struct worker *wk, const struct product *p, float *to_b)
             continue;
         }
         int row = panel_row(p, (int)i);
-        pack_a(p, p->packed_a + a_at(p, row, p->n_words), row, panel_row(p, (int)i + 1) - row,
-               p->k0, p->k);
+        pack_a(p, p->packed_a + a_at(p, row, p->n_words), row, panel_rows(p, (int)i), p->k0, p->k);
     }
     team_barrier(wk);
 }
@@ -472,8 +492,10 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
     p.ep = ep;
     p.packed_a = scratch;
     p.all_k = k;
+    p.kc = kind == GEMM_NN ? kn->kc_dgrad : kn->kc;
     cut(&p, wk->n);
     float *to_b = b_packed ? NULL : scratch + round_up(a_floats(kn, m, k));
+    bool back = false;
     for (int step = team_k(kn, k); p.k0 < k; p.k0 += step) {
         p.k = least(k - p.k0, step);
         p.n_words = words(kn, p.k);
@@ -481,10 +503,13 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
         p.last = p.k0 + p.k == k;
         p.packed_b = b_packed ? b + times(p.k0 / kn->per_word, kn->nr) : to_b;
         p.b_panel = times(b_packed ? words(kn, k) : p.n_words, kn->nr);
-        if (!b_packed || !p.own_a)
+        if (to_b || !p.own_a)
             pack_block(wk, &p, to_b);
         TEAM_FOR(wk, job, (int64_t)p.a_jobs * p.b_jobs)
-        block(wk, &p, job);
+        {
+            block(wk, &p, job, back);
+            back = !back; /* the last panels of b are still in the cache */
+        }
         team_barrier(wk);
     }
 }

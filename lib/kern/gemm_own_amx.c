@@ -13,8 +13,10 @@
 #    define OWN_TILES
 #    define OWN_ROW_UNIT  16
 #    define OWN_WORD_UNIT 16
+#    define OWN_FETCHES   false
 #    define OWN_KC_TILE   192
 #    define OWN_KC        512
+#    define OWN_KC_DGRAD  512
 #    define OWN_KC_TEAM   4096
 #    define OWN_JOB_A     8
 #    define OWN_JOB_B     12
@@ -24,11 +26,14 @@
 
 enum { ROWS = 16, TILE = 16 * 16 }; /* words of a tile */
 
-static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                        bool add, const struct own_ahead *ahead)
+static void own_tile_of(const struct own_operands *o)
 {
-    (void)ahead;
     enum { LDB = 2 * VL * sizeof(float) };
+    const float *a = o->a, *b = o->b;
+    float *c = o->c;
+    size_t ldc = o->ldc;
+    int rows = o->rows, n_words = o->n_words;
+    bool add = o->add;
     size_t step = ldc * sizeof(float);
     float *low = c + ROWS * ldc, *next = add ? c + 2 * VL : c; /* to be fetched */
     bool both = rows > ROWS;

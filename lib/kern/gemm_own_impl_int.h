@@ -7,6 +7,7 @@
 #define GEMM_OWN_IMPL_INT_H
 
 #include <math.h>
+#include <string.h>
 #include "kern/gemm_own_int.h"
 #include "kern/math_impl_int.h"
 
@@ -26,14 +27,15 @@
 
 /* Blocks; measured with tests/bench/kern. */
 #if !defined(OWN_KC)
-#    define OWN_KC_TILE 1024
-#    define OWN_KC      1024
-#    define OWN_KC_TEAM 3072
-#    define OWN_JOB_A   (168 / OWN_M)
-#    define OWN_JOB_B   (128 / OWN_N)
-#    define OWN_ROW_B   (3072 / OWN_N)
-#    define OWN_BEGIN   NULL
-#    define OWN_END     NULL
+#    define OWN_KC_TILE  1024
+#    define OWN_KC       1024
+#    define OWN_KC_DGRAD 768
+#    define OWN_KC_TEAM  3072
+#    define OWN_JOB_A    (168 / OWN_M)
+#    define OWN_JOB_B    (64 / OWN_N)
+#    define OWN_ROW_B    (3072 / OWN_N)
+#    define OWN_BEGIN    NULL
+#    define OWN_END      NULL
 #endif
 
 /* Words ahead that the micro-kernel fetches into L1: about what memory takes to answer. */
@@ -76,35 +78,50 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 
 #if !defined(OWN_TILES)
 #    define OWN_ROW_UNIT  1
-#    define OWN_WORD_UNIT 1
+#    define OWN_WORD_UNIT OWN_CHUNK
+#    define OWN_FETCHES   true
 
-static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, const float *b,
-                                   float *c, size_t ldc, bool add, const struct own_ahead *ahead)
+/* Next to the products a step has next to nothing to do: what is not a load takes a product's place
+ * in the processor, an addition to a pointer more than a fetch. gcc would keep the sums in memory
+ * if a loop might have no turn. */
+static ALWAYS_INLINE void own_tile(const int rows, const bool across, const struct own_operands *o)
 {
     vf acc[OWN_M][2];
-    const char *at = ahead->at;
-    ptrdiff_t step = ahead->step;
-    for (int r = 0; r < rows; r++) {
-        PREFETCH_WRITE(c + (size_t)r * ldc);
-        PREFETCH_WRITE(c + (size_t)r * ldc + OWN_N - 1);
+    const float *a = o->a, *b = o->b;
+    float *c = o->c;
+    size_t ldc = o->ldc;
+    const char *at = (const char *)c, *next = o->ahead.at; /* first c itself */
+    ptrdiff_t step = (ptrdiff_t)(ldc * sizeof *c);
+    int left = o->n_words / OWN_CHUNK, n = rows;
+    for (int r = 0; r < rows; r++)
         acc[r][0] = acc[r][1] = v_set(0);
-    }
-    for (int turn; n_words > 0; n_words -= turn, at += ahead->back) {
-        turn = n_words < ahead->turn ? n_words : ahead->turn;
-        for (const float *end = b + turn * OWN_N; b != end; a += rows, b += OWN_N, at += step) {
-            PREFETCH(b + OWN_AHEAD * OWN_N);
-            PREFETCH(b + OWN_AHEAD * OWN_N + VL);
-            PREFETCH(a + OWN_AHEAD * OWN_M);
+    do {
+        n = n < left ? n : left;
+        left -= n;
+        const float *end = b + (size_t)n * OWN_CHUNK * OWN_N;
+        do {
             PREFETCH_L2(at);
-            vf b0 = v_load(b), b1 = v_load(b + VL);
-            for (int r = 0; r < rows; r++) {
-                vf x = v_set(a[r]);
-                acc[r][0] = own_dot(x, b0, acc[r][0]);
-                acc[r][1] = own_dot(x, b1, acc[r][1]);
+            PREFETCH_L2(at + OWN_AHEAD_BYTES / 2);
+            at += step;
+            for (int i = 0; i < OWN_CHUNK; i++) {
+                PREFETCH(b + (OWN_AHEAD + i) * OWN_N);
+                PREFETCH(b + (OWN_AHEAD + i) * OWN_N + VL);
+                vf b0 = v_load(b + i * OWN_N), b1 = v_load(b + i * OWN_N + VL);
+                for (int r = 0; r < rows; r++) {
+                    vf x = v_set(a[across ? i * rows + r : r * OWN_CHUNK + i]);
+                    acc[r][0] = own_dot(x, b0, acc[r][0]);
+                    acc[r][1] = own_dot(x, b1, acc[r][1]);
+                }
             }
-        }
-    }
-    if (add)
+            a += OWN_CHUNK * rows;
+            b += OWN_CHUNK * OWN_N;
+        } while (b != end);
+        at = next;
+        next += o->ahead.next;
+        step = o->ahead.step;
+        n = o->ahead.turn;
+    } while (left > 0);
+    if (o->add)
         for (int r = 0; r < rows; r++, c += ldc) {
             v_store(c, v_add(v_load(c), acc[r][0]));
             v_store(c + VL, v_add(v_load(c + VL), acc[r][1]));
@@ -116,12 +133,15 @@ static ALWAYS_INLINE void own_tile(const int rows, int n_words, const float *a, 
         }
 }
 
-/* A function for each count of rows, so that every loop over rows is unrolled into registers. */
-#    define OWN_ROWS(n)                                                                      \
-        static NO_INLINE void own_##n(int n_words, const float *a, const float *b, float *c, \
-                                      size_t ldc, bool add, const struct own_ahead *ahead)   \
-        {                                                                                    \
-            own_tile(n, n_words, a, b, c, ldc, add, ahead);                                  \
+/* Functions for each count of rows, so that every loop over rows is unrolled into registers. */
+#    define OWN_ROWS(n)                                                    \
+        static NO_INLINE void own_along_##n(const struct own_operands *o)  \
+        {                                                                  \
+            own_tile(n, false, o);                                         \
+        }                                                                  \
+        static NO_INLINE void own_across_##n(const struct own_operands *o) \
+        {                                                                  \
+            own_tile(n, true, o);                                          \
         }
 OWN_ROWS(1)
 OWN_ROWS(2)
@@ -144,34 +164,35 @@ OWN_ROWS(13)
 OWN_ROWS(14)
 #    endif
 
-static void own_tile_of(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                        bool add, const struct own_ahead *ahead)
+#    define OWN_OF(n)                     \
+        {                                 \
+            own_along_##n, own_across_##n \
+        }
+static void own_tile_of(const struct own_operands *o)
 {
-    typedef void tile(int n_words, const float *a, const float *b, float *c, size_t ldc, bool add,
-                      const struct own_ahead *ahead);
-    static tile *const of_rows[] = {
-        own_1,
-        own_2,
-        own_3,
-        own_4,
+    static void (*const of_rows[][2])(const struct own_operands *) = {
+        OWN_OF(1),
+        OWN_OF(2),
+        OWN_OF(3),
+        OWN_OF(4),
 #    if OWN_M > 4
-        own_5,
-        own_6,
+        OWN_OF(5),
+        OWN_OF(6),
 #    endif
 #    if OWN_M > 6
-        own_7,
-        own_8,
-        own_9,
-        own_10,
-        own_11,
-        own_12,
+        OWN_OF(7),
+        OWN_OF(8),
+        OWN_OF(9),
+        OWN_OF(10),
+        OWN_OF(11),
+        OWN_OF(12),
 #    endif
 #    if OWN_M > 12
-        own_13,
-        own_14,
+        OWN_OF(13),
+        OWN_OF(14),
 #    endif
     };
-    of_rows[rows - 1](n_words, a, b, c, ldc, add, ahead);
+    of_rows[o->rows - 1][o->across](o);
 }
 #endif
 
@@ -193,6 +214,7 @@ static ALWAYS_INLINE void put_words(float *to, vf v, size_t lanes, const bool st
         v_st(to, v, lanes);
 }
 
+/* A panel of b, which is whole vectors wide. */
 static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_t ldx, int n, int k,
                                      const bool round, const bool stream)
 {
@@ -200,12 +222,7 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
     for (int i = 0; i < k; i += STEP, to += VL * width) {
         size_t len = (size_t)(k - i < STEP ? k - i : STEP);
         int words = own_padded((int)len);
-        if (width == 1) {
-            v_st(to, own_words_along(x + i, len, round), (size_t)words);
-            continue;
-        }
         for (int r = 0; r < width; r += VL) {
-            size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             float in[VL * VL], out[VL * VL];
             for (int v = 0; v < VL; v++) {
                 if (r + v < n)
@@ -215,16 +232,13 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
                         r + v < n ? own_words_along(x + (size_t)(r + v) * ldx + i, len, round)
                                   : v_set(0));
             }
-            if (lanes == VL && words == VL && !stream) {
+            if (words == VL && !stream) {
                 v_transpose(to + r, (size_t)width, in, VL);
                 continue;
             }
             v_transpose(out, VL, in, VL);
             for (int w = 0; w < words; w++)
-                if (OWN_OVERLAP(width) && (w + 1 < words || i + STEP < k))
-                    v_store(to + w * width, v_load(out + w * VL));
-                else
-                    put_words(to + w * width + r, v_load(out + w * VL), lanes, stream);
+                put_words(to + w * width + r, v_load(out + w * VL), VL, stream);
         }
     }
 }
@@ -251,6 +265,30 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
         }
 }
 
+#if !defined(OWN_TILES)
+/* A panel of a whose vectors lie along memory: OWN_CHUNK words of each row in turn, then the next
+ * ones. So it is a copy, and a step touches no more lines than if they lay across. */
+static ALWAYS_INLINE void pack_rows(float *to, int rows, const float *x, size_t ldx, int k,
+                                    const bool round)
+{
+    enum { STEP = VL * OWN_PER_WORD };
+    for (int i = 0; i < k; i += STEP, to += rows * VL, x += STEP) {
+        size_t len = (size_t)(k - i < STEP ? k - i : STEP);
+        int words = own_padded((int)len);
+        for (int r = 0; r < rows; r++) {
+            float in[VL];
+            const float *from = x + (size_t)r * ldx;
+            if (OWN_PAIRED || round || len < STEP) {
+                v_store(in, own_words_along(from, len, round));
+                from = in;
+            }
+            for (int w = 0; w < words; w += OWN_CHUNK)
+                memcpy(to + w * rows + r * OWN_CHUNK, from + w, OWN_CHUNK * sizeof *to);
+        }
+    }
+}
+#endif
+
 #define OWN_PACK_B(name, round, stream)                                            \
     static void name##_along(float *to, int n, const float *x, size_t ldx, int k)  \
     {                                                                              \
@@ -270,7 +308,7 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
 #define OWN_PACK_A(name, round)                                                         \
     static void name##_a_along(float *to, int rows, const float *x, size_t ldx, int k)  \
     {                                                                                   \
-        pack_along(to, rows, x, ldx, rows, k, round, false);                            \
+        pack_rows(to, rows, x, ldx, k, round);                                          \
     }                                                                                   \
     static void name##_a_across(float *to, int rows, const float *x, size_t ldx, int k) \
     {                                                                                   \
@@ -284,9 +322,10 @@ OWN_PACK_A(plain, false)
 
 #define OWN_TABLE(name)                                                                            \
     {                                                                                              \
-        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, OWN_KC_TEAM, \
-            OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, name##_a_along,      \
-            name##_a_across, name##_b_along, name##_b_across, name##_w_along, name##_w_across      \
+        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_FETCHES, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, \
+            OWN_KC_DGRAD, OWN_KC_TEAM, OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END,        \
+            own_tile_of, name##_a_along, name##_a_across, name##_b_along, name##_b_across,         \
+            name##_w_along, name##_w_across                                                        \
     }
 
 #if defined(OWN_TILES)

@@ -9,8 +9,9 @@
  * Packed operands are made of words of 32 bits: a float, or a pair of bf16 that follow each other
  * along k (the second of an odd k's last pair is zero). A panel of b holds, for each word along k
  * in turn, the words of its nr vectors: panel[i * nr + r] is word i of vector r. How a panel of a
- * holds its rows is the kernel's business; words [i, ..) begin at panel[i * width], width being
- * rows rounded up to row_unit and i a multiple of word_unit.
+ * holds its rows is the kernel's business, and it depends on how they were packed (across or along
+ * memory); words [i, ..) begin at panel[i * width], width being rows rounded up to row_unit and i a
+ * multiple of a_block.
  */
 #ifndef GEMM_OWN_INT_H
 #define GEMM_OWN_INT_H
@@ -18,33 +19,45 @@
 #include "base/cpu.h"
 #include "kern/gemm_int.h"
 
-/* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: one
- * line for each word along k, step bytes from line to line, and back bytes besides after every
- * turn of them. */
+/* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: two
+ * lines for each OWN_CHUNK words along k, `turn` times step bytes apart, and so on from next bytes
+ * behind where the turn began. */
 struct own_ahead {
     const char *at;
-    ptrdiff_t step, back;
+    ptrdiff_t step, next;
     int turn;
+};
+enum { OWN_CHUNK = 4, OWN_AHEAD_BYTES = 128 };
+
+/* c[rows, nr] = (or +=) Σ over n_words of the panels a and b. */
+struct own_operands {
+    int rows, n_words; /* rows ≤ mr */
+    const float *a;
+    bool across; /* as a was packed */
+    const float *b;
+    float *c;
+    size_t ldc;
+    bool add;
+    struct own_ahead ahead;
 };
 
 struct own_kernels {
     int mr, nr;    /* rows and columns of the register tile */
     int per_word;  /* elements along k in a word */
     int row_unit;  /* panels of a are this many rows or multiples, zeros behind the last */
+    bool fetches;  /* tiles fetch what own_operands tell */
     int word_unit; /* panels are this many words long or multiples, zeros behind the last */
     /* At most so much is worked on at a time. */
     int kc_tile;      /* words along k of a register tile, for the first-level cache */
-    int kc;           /* words along k of a job's blocks of a and b, for the second */
+    int kc, kc_dgrad; /* words along k of a job's blocks of a and b, for the second */
     int kc_team;      /* words along k that the team packs at a time */
     int job_a, job_b; /* panels of a and b in a job, or */
     int row_b;        /* panels of b in a job that packs its panels of a itself */
     /* What the calling thread needs before and after its tiles, or NULL. */
     void (*begin)(void);
     void (*end)(void);
-    /* c[rows, nr] = (or +=) Σ over n_words of the panels a (rows ≤ mr) and b; each element is one
-     * chain in ascending k, whatever rows is. Writes whole row_units. May fetch ahead. */
-    void (*tile)(int rows, int n_words, const float *a, const float *b, float *c, size_t ldc,
-                 bool add, const struct own_ahead *ahead);
+    /* Each element of c is one chain in ascending k, whatever rows is. Writes whole row_units. */
+    void (*tile)(const struct own_operands *o);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
      * elements each: of a, rows of them, of b, n ≤ nr. */
     void (*pack_a_along)(float *to, int rows, const float *x, size_t ldx, int k);
