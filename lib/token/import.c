@@ -124,8 +124,9 @@ int import_put_added(struct buf *json, size_t id, const struct import_token *t, 
         buf_json_string(json, t->s, t->len, e) < 0)
         return -1;
     return buf_printf(json, e,
-                      ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+                      ",\"single_word\":false,\"lstrip\":%s,\"rstrip\":%s,"
                       "\"normalized\":%s,\"special\":%s}",
+                      t->lstrip ? "true" : "false", t->rstrip ? "true" : "false",
                       normalized ? "true" : "false", special ? "true" : "false");
 }
 

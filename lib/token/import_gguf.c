@@ -350,6 +350,24 @@ static int read_entry(struct reader *r, const char *name, uint32_t type, struct 
     return skip_value(r, type);
 }
 
+/* A string outside of the vocabulary. */
+static int read_general(struct reader *r, const struct text *key, struct gguf_vocab *g)
+{
+    static const char name[] = "general.name", architecture[] = "general.architecture";
+    struct text t;
+    int rc = read_text(r, &t);
+    if (rc)
+        return rc;
+    if (key->n == sizeof name - 1 && memcmp(key->s, name, key->n) == 0) {
+        g->name = t.s;
+        g->name_len = t.n;
+    } else if (key->n == sizeof architecture - 1 && memcmp(key->s, architecture, key->n) == 0) {
+        g->architecture = t.s;
+        g->architecture_len = t.n;
+    }
+    return OK;
+}
+
 static int read_front(struct reader *r, struct gguf_vocab *g)
 {
     static const char prefix[] = "tokenizer.ggml.";
@@ -376,7 +394,7 @@ static int read_front(struct reader *r, struct gguf_vocab *g)
             name[key.n - PREFIX] = '\0';
             rc = read_entry(r, name, type, g);
         } else {
-            rc = skip_value(r, type);
+            rc = type == GGUF_STRING ? read_general(r, &key, g) : skip_value(r, type);
         }
         if (rc)
             return rc;
@@ -403,6 +421,51 @@ static int check_ids(const struct gguf_vocab *g, struct err *e)
             return err_set(e, "tokenizer.ggml.%s_token_id is %" PRId64 ", of %zu tokens",
                            ids[i].name, ids[i].id, g->vocab.n);
     return 0;
+}
+
+/* Whether s has one of the words, without regard to case. */
+static bool has_word(const char *s, size_t n, const char *const *words)
+{
+    for (; *words; words++) {
+        const size_t len = strlen(*words);
+        for (size_t i = 0; s && i + len <= n; i++) {
+            size_t k = 0;
+            while (k < len &&
+                   (s[i + k] >= 'A' && s[i + k] <= 'Z' ? s[i + k] | 0x20 : s[i + k]) == (*words)[k])
+                k++;
+            if (k == len)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool token_is(const struct import_token *t, const char *s)
+{
+    return t->len == strlen(s) && memcmp(t->s, s, t->len) == 0;
+}
+
+/* The format cannot say which tokens take white space beside them: llama.cpp knows it by names. */
+static void find_strips(struct gguf_vocab *g)
+{
+    static const char *const phi[] = {"phi-3", "phi3", NULL}, *const bert[] = {"modern-bert", NULL},
+                             *const jina[] = {"jina-v2-de", "jina-v2-es", "jina-v2-code", NULL},
+                             *const nomic[] = {"nomic-bert-moe", NULL};
+    const bool masks =
+        has_word(g->pre, g->pre_len, jina) || has_word(g->architecture, g->architecture_len, nomic);
+    const bool is_phi = !masks && has_word(g->name, g->name_len, phi);
+    const char *mask = masks                                             ? "<mask>"
+                       : has_word(g->name, g->name_len, bert) && !is_phi ? "[MASK]"
+                                                                         : NULL;
+    for (size_t i = 0; i < g->vocab.n && (is_phi || mask); i++) {
+        struct import_token *t = &g->vocab.v[i];
+        if (mask && token_is(t, mask))
+            t->lstrip = true;
+        if (is_phi && (t->type == TOKEN_CONTROL || t->type == TOKEN_USER ||
+                       t->type == TOKEN_UNKNOWN || token_is(t, "</s>")))
+            t->rstrip =
+                !token_is(t, "<unk>") && !token_is(t, "<s>") && !token_is(t, "<|endoftext|>");
+    }
 }
 
 int gguf_each_merge(const struct gguf_vocab *g, const char *p,
@@ -433,6 +496,8 @@ int import_gguf(const char *p, size_t n, struct buf *json, struct err *e)
                            .lowercase = -1,
                            .remove_extra_whitespaces = -1};
     int rc = read_front(&r, &g);
+    if (rc == OK)
+        find_strips(&g);
     if (rc == OK)
         rc = check_ids(&g, e) < 0 ? -1 : gguf_document(&g, p, json, e);
     free(g.vocab.v);

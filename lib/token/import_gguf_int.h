@@ -10,6 +10,8 @@ struct gguf_vocab {
     bool has_tokens, has_scores;
     const char *model, *pre, *charsmap; /* NULL: not given */
     size_t model_len, pre_len, charsmap_len;
+    const char *name, *architecture; /* of the model; NULL: not given */
+    size_t name_len, architecture_len;
     size_t merges_at; /* the first one's place in the file */
     uint64_t n_merges;
     /* ids and truth values; -1: not given */

@@ -23,6 +23,7 @@ struct import_token {
     uint32_t len;
     float score;
     uint8_t type;
+    bool lstrip, rstrip; /* of added tokens */
 };
 struct import_vocab {
     struct import_token *v; /* by id */

@@ -189,7 +189,8 @@ static int add_token(struct import_vocab *v, struct names *seen, const char *s, 
         return -1;
     if (seen->n == before)
         return 0; /* there already, as a special token */
-    v->v[v->n++] = (struct import_token){s, (uint32_t)n, (float)score, (uint8_t)type};
+    v->v[v->n++] = (struct import_token){
+        .s = s, .len = (uint32_t)n, .score = (float)score, .type = (uint8_t)type};
     return 0;
 }
 

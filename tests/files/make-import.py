@@ -178,8 +178,8 @@ plain = sp.SentencePieceProcessor(model_file=os.path.join(here, "good-sp-plain.m
 n = plain.get_piece_size()
 
 
-def llama(w):
-    w.add_token_scores([plain.get_score(i) for i in range(n)] + [-1000.0])
+def llama(w, more=(-1000.0,)):
+    w.add_token_scores([plain.get_score(i) for i in range(n)] + list(more))
     w.add_bos_token_id(1)
     w.add_eos_token_id(2)
     w.add_unk_token_id(0)
@@ -189,6 +189,13 @@ write("good-llama.gguf", "llama", [plain.id_to_piece(i) for i in range(n)] + ["[
       [2 if plain.is_unknown(i) else 3 if plain.is_control(i) else 6 if plain.is_byte(i) else 1
        for i in range(n)] + [5], llama)
 by_llama("good-llama.gguf")
+
+# llama.cpp knows by the name that this model's special tokens take the white space behind them
+write("good-phi-3.gguf", "llama", [plain.id_to_piece(i) for i in range(n)] + ["<|user|>", "<|endoftext|>"],
+      [2 if plain.is_unknown(i) else 3 if plain.is_control(i) else 6 if plain.is_byte(i) else 1
+       for i in range(n)] + [3, 3],
+      lambda w: (llama(w, [-1000.0] * 2), w.add_name("Phi-3 small")))
+by_llama("good-phi-3.gguf", ["<|user|>\n the mill<|user|>  x</s> y<s> z", "a <|user|> \t\nb<|endoftext|>  c"])
 
 words = sorted(set(re.findall(r"[a-z]{2,7}", " ".join(lines))))[:150]
 chars = sorted(set("".join(words)) | set("0123456789.,()[]+*-=;{}<>|水磨e"))
