@@ -121,10 +121,12 @@ static ALWAYS_INLINE uint64_t cache_load(const _Atomic uint64_t *p)
     return atomic_load_explicit((_Atomic uint64_t *)p, memory_order_acquire);
 }
 
-/* Of a short piece. */
+/* Of a short piece. k1 is loaded first: the k0 of a cell that is being taken is still 0, as that of
+ * a piece of NULs. */
 static ALWAYS_INLINE bool cache_is(const struct cache_cell *cell, const struct cache_key *k)
 {
-    return ((cache_load(&cell->k1) ^ k->k1) | (cache_load(&cell->k0) ^ k->k0)) == 0;
+    const uint64_t k1 = cache_load(&cell->k1);
+    return ((k1 ^ k->k1) | (cache_load(&cell->k0) ^ k->k0)) == 0;
 }
 
 /* The piece's cell; *found: false where it has none, then the empty one that it could have taken.
