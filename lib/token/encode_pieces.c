@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "token/cache.h"
 #include "token/junctions.h"
 #include "token/keys.h"
@@ -47,7 +48,7 @@ struct piece_run {
 struct piece_run *piece_run_new(const struct tokenizer *t, const struct piece_run *beside,
                                 struct err *e)
 {
-    struct piece_run *x = mem_new(1, sizeof *x, e);
+    struct piece_run *x = sys_pages(sizeof *x, e); /* aligned further than mem_new() does */
     if (!x)
         return NULL;
     x->t = t;
@@ -72,7 +73,7 @@ void piece_run_free(struct piece_run *x)
         cutter_free(x->cutter);
     free(x->room);
     ids_release(&x->one);
-    free(x);
+    sys_pages_free(x, sizeof *x);
 }
 
 uint64_t piece_run_lost(const struct piece_run *x)
