@@ -58,7 +58,9 @@ static void add_place(struct junctions *j, const unsigned char *p, size_t n_left
     enum { MOST = 1024 };
     uint32_t left[MOST], right[MOST];
     if (n_left == 3 && n_right == 3) {
-        set(j->pair, junction_hash(le64_get(p - 3)));
+        unsigned char both[8] = {0}; /* nothing may be read behind the token */
+        memcpy(both, p - 3, 6);
+        set(j->pair, junction_hash(le64_get(both)));
         return;
     }
     /* 1 known byte leaves 1024 characters on the left, 4096 on the right; 2 leave 16 and 64 */
