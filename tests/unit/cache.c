@@ -126,8 +126,42 @@ static void try_threads(int n)
        "%zu put, %zu found, %zu of them not filled yet", n_put, n_found, n_none);
 }
 
+/* One piece of each length, each a beginning of the next: found again, and not one that differs in
+ * its last byte. NULs: one whose words are all 0, but for its length. */
+static void try_lengths(char c)
+{
+    struct cache cache;
+    struct err e;
+    char s[CACHE_LONGEST + 16];
+    size_t n_lost = 0, n_wrong = 0;
+    if (!ok(cache_init(&cache, NULL, &e) == 0 && cache_ready(&cache, CACHE_LONGEST, &e) == 0,
+            "a cache for pieces of \\%o", (unsigned)c))
+        return;
+    memset(s, c, sizeof s);
+    for (uint32_t n = 1; n <= CACHE_LONGEST; n++) {
+        const struct cache_key key = cache_key(&cache, s, n);
+        n_wrong += cache_find(&cache, &key, n) != NULL;
+        cache_put(&cache, &key, n, &n, 1);
+    }
+    for (size_t n = 1; n <= CACHE_LONGEST; n++) {
+        struct cache_key key = cache_key(&cache, s, n);
+        const struct cache_cell *cell = cache_find(&cache, &key, n);
+        uint32_t ids[CACHE_ROOM] = {0};
+        n_lost += !cell || cache_all_ids(&cache, ids, cell) != 1 || ids[0] != n;
+        s[n - 1] ^= 1;
+        key = cache_key(&cache, s, n);
+        n_wrong += cache_find(&cache, &key, n) != NULL;
+        s[n - 1] ^= 1;
+    }
+    is_int(n_lost, 0, "of each length is found");
+    is_int(n_wrong, 0, "and no other");
+    cache_release(&cache);
+}
+
 int main(void)
 {
+    try_lengths('a');
+    try_lengths('\0');
     try_threads(1);
     try_threads(THREADS);
     return done_testing();
