@@ -224,6 +224,25 @@ static double sum_squares(const float *x, size_t n)
     return vd_sum(s[0]) + vd_sum(s[1]);
 }
 
+/* A few rows at a time in floats, which is several times faster. */
+static double sum_squares_rows(const float *x, int ldx, int n_col, int n_rows)
+{
+    enum { ROWS = 8 };
+    vd s = vd_zero();
+    for (int c = 0; c < n_col; c += VL)
+        for (int r0 = 0; r0 < n_rows; r0 += ROWS) {
+            int left = n_col - c, end = n_rows - r0 < ROWS ? n_rows : r0 + ROWS;
+            vf few = v_set(0);
+            for (int r = r0; r < end; r++) {
+                const float *p = x + (size_t)r * (size_t)ldx + c;
+                vf v = left < VL ? v_load_n(p, (size_t)left) : v_load(p);
+                few = v_fma(v, v, few);
+            }
+            vd_add(&s, few);
+        }
+    return vd_sum(s);
+}
+
 static float max_n(const float *x, size_t n)
 {
     return row_max(x, n);

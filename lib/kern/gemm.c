@@ -302,15 +302,23 @@ void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const flo
             lddx, accumulate, NULL);
 }
 
+size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k)
+{
+    return b == GEMM_OWN ? gemm_own_tiles(t, n, k) : 0;
+}
+
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
                 const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                bool accumulate, void *scratch)
+                bool accumulate, double *squares, void *scratch)
 {
     if (b == GEMM_OWN) {
-        gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate, NULL,
-                         scratch);
+        const struct gemm_epilogue ep = {.squares = squares};
+        gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate,
+                         squares ? &ep : NULL, scratch);
         return;
     }
+    if (squares)
+        BUG("gemm backend %d sums no squares", (int)b);
     if (t == GEMM_BF16) {
         float *dy2 = scratch, *x2 = dy2 + round_up(times(m, n));
         round_rows(wk, m, dy2, dy, n, lddy, x2, x, k, ldx);

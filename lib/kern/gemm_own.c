@@ -341,6 +341,18 @@ static void micro_kernel(const struct product *p, struct own_operands *o, int ro
         edge_tile(p, o, o->rows, cols);
 }
 
+/* What follows the sums of a panel of a by panels of b, whose part of c is still in a cache. */
+static void finish(const struct product *p, int ir, const struct b_block *b)
+{
+    int row = panel_row(p, ir), rows = panel_rows(p, ir), nr = p->kn->nr;
+    double *squares = p->ep->squares;
+    for (int jr = b->j; squares && jr < b->j_end; jr++)
+        squares[times(ir, p->b_panels) + (size_t)jr] = ops_get()->sum_squares_rows(
+            p->c + times(row, p->ldc) + jr * nr, p->ldc, least(p->n - jr * nr, nr), rows);
+    gemm_finish_tile(p->ep, p->c, p->ldc, row, b->j * nr, rows,
+                     least(p->n, b->j_end * nr) - b->j * nr);
+}
+
 /* A block of a by panels of b, which stay in the second-level cache: the loops ir and jr. What
  * comes after them is fetched meanwhile: the first two tiles of a panel of a fetch the next one, if
  * that is still to be packed, the others next's panels of b. */
@@ -369,8 +381,7 @@ static void macro_kernel(const struct product *p, const struct a_block *a, const
             micro_kernel(p, &o, row, jr);
         }
         if (last && p->ep)
-            gemm_finish_tile(p->ep, p->c, p->ldc, row, b->j * kn->nr, o.rows,
-                             least(p->n, b->j_end * kn->nr) - b->j * kn->nr);
+            finish(p, ir, b);
     }
 }
 
@@ -466,6 +477,12 @@ static void pack_block(struct worker *wk, const struct product *p, float *to_b)
         pack_a(p, p->packed_a + a_at(p, row, p->n_words), row, panel_rows(p, (int)i), p->k0, p->k);
     }
     team_barrier(wk);
+}
+
+size_t gemm_own_tiles(enum gemm_dtype t, int m, int n)
+{
+    const struct own_kernels *kn = kernels(t);
+    return times(parts(m, kn->mr), parts(n, kn->nr));
 }
 
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k)

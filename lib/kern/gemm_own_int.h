@@ -95,6 +95,8 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, b
 void gemm_own_pack_from(float *to, const struct gemm_source *s, int n, int k, enum gemm_dtype t,
                         bool far, int64_t job);
 
+/* Register tiles of c[m, n], each of which leaves a sum where the epilogue asks for squares. */
+size_t gemm_own_tiles(enum gemm_dtype t, int m, int n);
 size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k);
 
 /* As gemm_int.h's tile, but collective and of the whole c, with a barrier at its end. b is the

@@ -91,6 +91,8 @@ struct ops {
     /* ---- sums over elements, in an order that n alone fixes; cut long vectors into fixed tiles */
     /* Σ x² in double. Finite if and only if every x is. */
     double (*sum_squares)(const float *x, size_t n);
+    /* Of rows, to 1e-6, and as finite as squares are that are floats. */
+    double (*sum_squares_rows)(const float *x, int ldx, int n_col, int n_rows);
     float (*max)(const float *x, size_t n); /* -inf for n = 0; not defined where x has NaN */
 
     /* ---- rows */

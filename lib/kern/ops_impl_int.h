@@ -25,6 +25,7 @@ const struct ops VEC(ops) = {
     .bf16_from_f32 = bf16_from_f32,
     .f32_from_bf16 = f32_from_bf16,
     .sum_squares = sum_squares,
+    .sum_squares_rows = sum_squares_rows,
     .max = max_n,
     .gather = gather,
     .norm = norm,

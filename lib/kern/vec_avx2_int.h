@@ -255,6 +255,12 @@ static ALWAYS_INLINE vd vd_zero(void)
     return (vd){_mm256_setzero_pd(), _mm256_setzero_pd()};
 }
 
+static ALWAYS_INLINE void vd_add(vd *s, vf x)
+{
+    s->a = _mm256_add_pd(s->a, _mm256_cvtps_pd(_mm256_castps256_ps128(x)));
+    s->b = _mm256_add_pd(s->b, _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)));
+}
+
 static ALWAYS_INLINE void vd_add_square(vd *s, vf x)
 {
     __m256d a = _mm256_cvtps_pd(_mm256_castps256_ps128(x));

@@ -252,6 +252,12 @@ static ALWAYS_INLINE vd vd_zero(void)
     return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()};
 }
 
+static ALWAYS_INLINE void vd_add(vd *s, vf x)
+{
+    s->a = _mm512_add_pd(s->a, _mm512_cvtps_pd(_mm512_castps512_ps256(x)));
+    s->b = _mm512_add_pd(s->b, _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)));
+}
+
 static ALWAYS_INLINE void vd_add_square(vd *s, vf x)
 {
     __m512d a = _mm512_cvtps_pd(_mm512_castps512_ps256(x));

@@ -245,6 +245,12 @@ static ALWAYS_INLINE vd vd_zero(void)
     return (vd){vdupq_n_f64(0), vdupq_n_f64(0)};
 }
 
+static ALWAYS_INLINE void vd_add(vd *s, vf x)
+{
+    s->a = vaddq_f64(s->a, vcvt_f64_f32(vget_low_f32(x)));
+    s->b = vaddq_f64(s->b, vcvt_high_f64_f32(x));
+}
+
 static ALWAYS_INLINE void vd_add_square(vd *s, vf x)
 {
     float64x2_t a = vcvt_f64_f32(vget_low_f32(x)), b = vcvt_high_f64_f32(x);

@@ -266,6 +266,12 @@ static ALWAYS_INLINE vd vd_zero(void)
     return (vd){{0}};
 }
 
+static ALWAYS_INLINE void vd_add(vd *s, vf x)
+{
+    for (int i = 0; i < VL; i++)
+        s->v[i] += (double)x[i];
+}
+
 static ALWAYS_INLINE void vd_add_square(vd *s, vf x)
 {
     for (int i = 0; i < VL; i++)

@@ -58,6 +58,20 @@ static bool is_of_product(const struct graph *g, int param)
     return false;
 }
 
+/* Sums of squares that a product leaves of a parameter's gradient; 0: others write it, too. */
+static size_t n_squares(const struct graph *g, const struct exec_opt *o, int param)
+{
+    const struct param *p = &g->params[param];
+    int n_products = 0, n_others = 0;
+
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->nodes[i].n_param; k++)
+            if (g->nodes[i].param[k] == param && g->nodes[i].param_grad[k])
+                *(g->nodes[i].ops->product && k == 0 ? &n_products : &n_others) += 1;
+    return n_products == 1 && !n_others ? gemm_wgrad_squares(o->gemm, o->dtype, p->rows, p->cols)
+                                        : 0;
+}
+
 static size_t copy_bytes(const struct graph *g, const struct exec_opt *o, int param)
 {
     const struct param *p = &g->params[param];
@@ -91,6 +105,8 @@ int exec_plan_bytes(const struct config *c, const struct exec_opt *opt, struct e
         return -1;
     b->activations = n_floats * sizeof(float);
     b->gradients = o.train ? g.n_elem * sizeof(float) : 0;
+    for (int i = 0; o.train && i < g.n_params; i++)
+        b->gradients += n_squares(&g, &o, i) * sizeof(double);
     b->cache = (uint64_t)slot_floats(&g, &o) * (uint64_t)o.n_slot * (uint64_t)g.n_attn * 4;
     for (int i = 0; i < g.n_params; i++)
         if (is_of_product(&g, i)) {
@@ -176,6 +192,21 @@ done:
     return rc;
 }
 
+static int new_squares(struct exec *x, struct err *e)
+{
+    const struct graph *g = &x->graph;
+
+    if (!(x->squares_at = mem_new((size_t)g->n_params, sizeof *x->squares_at, e)))
+        return -1;
+    for (int i = 0; i < g->n_params; i++) {
+        size_t n = n_squares(g, &x->opt, i);
+        x->squares_at[i] = n ? (int64_t)x->n_squares : -1;
+        x->n_squares += n;
+    }
+    x->squares = mem_new(x->n_squares ? x->n_squares : 1, sizeof *x->squares, e);
+    return x->squares ? 0 : -1;
+}
+
 /* What nodes read as it is, but the embedding: of that exec_prepare() asks for rows. */
 static int need_params(struct exec *x, struct err *e)
 {
@@ -217,6 +248,8 @@ static int new_memory(struct exec *x, size_t n_floats, struct err *e)
         x->grads = sys_pages(x->graph.n_elem * sizeof(float), e);
         if (!x->grads)
             return err_prefix(e, "gradients: ");
+        if (new_squares(x, e) < 0)
+            return -1;
     }
     if (x->opt.n_slot)
         n_seqs *= (size_t)x->graph.n_attn;
@@ -294,6 +327,8 @@ void exec_free(struct exec *x)
         sys_pages_free(x->copies, x->copies_bytes);
     free(x->packed);
     free(x->to_pack);
+    free(x->squares);
+    free(x->squares_at);
     free(x->slot_len);
     free(x->rope_freq);
     free(x->rope_cos);
@@ -352,6 +387,23 @@ float *exec_grads(struct exec *x)
 void exec_zero_grads(struct exec *x)
 {
     x->fresh = x->grads != NULL;
+    x->wanted = x->squared = false;
+}
+
+void exec_want_squares(struct exec *x)
+{
+    x->wanted = true;
+}
+
+const double *exec_squares(const struct exec *x, size_t *n)
+{
+    *n = x->squared ? x->n_squares : 0;
+    return x->squared ? x->squares : NULL;
+}
+
+bool exec_has_squares(const struct exec *x, int i)
+{
+    return x->squares_at[i] >= 0;
 }
 
 /* ---- a pass */
@@ -463,7 +515,10 @@ int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, co
     if (exec_prepare(x, &p, b, e) < 0 || choose_rows(x, &p, target, weight, scale, e) < 0)
         return -1;
     p.fresh = x->fresh;
-    x->fresh = false;
+    x->squared = x->wanted && p.n_rows > 0; /* without rows the head leaves its gradient alone */
+    p.squares = x->squared ? x->squares : NULL;
+    p.squares_at = x->squares_at;
+    x->fresh = x->wanted = false;
     run(x, &p);
     for (int i = 0; nll && i < b->n_tok; i++)
         nll[i] = 0;

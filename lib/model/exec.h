@@ -82,6 +82,13 @@ int exec_train(struct exec *x, const struct batch *b, const uint32_t *target, co
  * notes that the next pass begins anew. */
 float *exec_grads(struct exec *x);
 void exec_zero_grads(struct exec *x);
+/* The next pass is the last that adds to the gradients: of those that products write it is to sum
+ * the squares at once. exec_squares(): the sums (*n of them, their order is no parameter's), which
+ * hold until another pass, exec_zero_grads(), or the caller changes gradients; NULL: there are
+ * none. exec_has_squares(): whether parameter i's gradient is among them. */
+void exec_want_squares(struct exec *x);
+const double *exec_squares(const struct exec *x, size_t *n);
+bool exec_has_squares(const struct exec *x, int i);
 const float *exec_embed_grad(const struct exec *x); /* [n_tok, d_model] */
 
 /* Inference. logits: [n_rows, vocab_size] of the given token rows. logp: log p(target[i] | ...) of

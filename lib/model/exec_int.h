@@ -15,6 +15,11 @@ struct exec {
     float *grads;
     bool fresh; /* the gradients count as zero, whatever they hold */
 
+    double *squares; /* sums that a pass left of the gradients that one product alone writes */
+    size_t n_squares;
+    int64_t *squares_at;  /* by parameter; -1: no such gradient */
+    bool wanted, squared; /* the next pass is to leave them; the last one has */
+
     struct gemm_weight **packed; /* by parameter; NULL: not of a product */
     struct gemm_weight **to_pack;
     int n_pack;

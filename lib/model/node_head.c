@@ -120,7 +120,8 @@ static void gradients(struct worker *w, const struct pass *p, const struct node 
     }
     if (n->param_grad[0])
         gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, n_vocab, x, ldx,
-                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0), a->gemm);
+                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0),
+                   from + n_rows == p->n_rows ? pass_squares(p, n->param[0]) : NULL, a->gemm);
 }
 
 /* Rows that are not scored have no gradient. */

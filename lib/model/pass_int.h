@@ -30,6 +30,8 @@ struct pass {
     float *grads;         /* laid out as the parameters; NULL: no backward */
     bool fresh;           /* they hold nothing yet: whoever is first stores, see pass_adds() */
     struct gemm_weight *const *packed; /* by parameter */
+    double *squares;                   /* NULL, or their sums are wanted: see pass_squares() */
+    const int64_t *squares_at;         /* by parameter; -1: it leaves none */
 
     const float *rope_cos, *rope_sin; /* [positions][n_rot / 2] */
     const struct attn_seq *seqs;      /* attention node i's start at i * seq_stride */
@@ -87,6 +89,13 @@ static inline const float *pass_weight(const struct pass *p, int param)
 static inline float *pass_param_grad(const struct pass *p, int param)
 {
     return p->grads + p->graph->params[param].at;
+}
+
+/* Where the product that alone writes a parameter's gradient leaves its sums of squares, or NULL.
+ */
+static inline double *pass_squares(const struct pass *p, int param)
+{
+    return p->squares && p->squares_at[param] >= 0 ? p->squares + p->squares_at[param] : NULL;
 }
 
 static inline int value_cols(const struct graph *g, int value)

@@ -12,9 +12,13 @@
  * summed tile by tile. */
 enum { TILE = 1 << 16 };
 
+/* Products sum squares in floats, which have none of what is smaller than 1e-19: below this norm
+ * they might have lost too much, and where it is not finite, perhaps only they are not. */
+#define LEAST_NORM 1e-10
+
 struct optim_tile {
     size_t at, n;
-    bool decay;
+    bool summed; /* in the sums of products, where there are any */
 };
 
 /* What one thread updates: a tile, or the rows of a packing job. */
@@ -36,8 +40,9 @@ static int cut_tiles(struct optim *o, struct err *e)
         for (size_t at = 0; at < p->n; at += TILE) {
             if (mem_grow(&o->tiles, &cap, (size_t)o->n_tiles + 1, sizeof *o->tiles, e) < 0)
                 return -1;
-            o->tiles[o->n_tiles++] = (struct optim_tile){
-                .at = p->at + at, .n = p->n - at < TILE ? p->n - at : TILE, .decay = p->decay};
+            o->tiles[o->n_tiles++] = (struct optim_tile){.at = p->at + at,
+                                                         .n = p->n - at < TILE ? p->n - at : TILE,
+                                                         .summed = exec_has_squares(o->x, i)};
         }
     }
     return 0;
@@ -93,7 +98,7 @@ int optim_init(struct optim *o, struct model *m, struct exec *x, int n_threads, 
     *o = (struct optim){.m = m, .x = x, .packs = true};
     if ((o->exp_avg = sys_pages(n_bytes, e)) && (o->exp_avg_sq = sys_pages(n_bytes, e)) &&
         cut_tiles(o, e) == 0 && cut_pieces(o, e) == 0 &&
-        (o->partial = mem_new((size_t)o->n_tiles, sizeof *o->partial, e))) {
+        (o->partial = mem_new((size_t)o->n_tiles + 1, sizeof *o->partial, e))) {
         team_run(n_threads, touch_pass, o);
         return 0;
     }
@@ -105,8 +110,45 @@ struct update {
     struct optim *o;
     const struct optim_hyper *h;
     float *grads;
+    const double *squares; /* that products have summed, or NULL */
+    size_t n_squares;
     double norm;
 };
+
+static double tile_squares(const struct update *u, const struct optim_tile *t)
+{
+    float *g = u->grads + t->at, limit = (float)u->h->clip_value;
+    const struct ops *k = ops_get();
+    double sum = k->sum_squares(g, t->n);
+    if (limit <= 0 || !isfinite(sum)) /* what is not finite must show */
+        return sum;
+    k->clamp(g, g, limit, t->n);
+    return k->sum_squares(g, t->n);
+}
+
+/* The gradients' norm, the same in every thread; squares: those that products have summed, or
+ * NULL. */
+static double norm_of(struct worker *w, const struct update *u, const double *squares)
+{
+    struct optim *o = u->o;
+    double sum = 0;
+
+    TEAM_FOR(w, i, o->n_tiles + 1)
+    {
+        if (i < o->n_tiles) {
+            bool summed = squares && o->tiles[i].summed;
+            o->partial[i] = summed ? 0 : tile_squares(u, &o->tiles[i]);
+            continue;
+        }
+        o->partial[i] = 0;
+        for (size_t k = 0; squares && k < u->n_squares; k++)
+            o->partial[i] += squares[k];
+    }
+    team_barrier(w);
+    for (int i = 0; i <= o->n_tiles; i++)
+        sum += o->partial[i];
+    return sqrt(sum);
+}
 
 static void update_pass(struct worker *w, void *arg)
 {
@@ -116,21 +158,12 @@ static void update_pass(struct worker *w, void *arg)
     const struct ops *k = ops_get();
     struct adamw matrix, vector;
     float *weights = model_weights(o->m);
+    double norm = norm_of(w, u, u->squares);
 
-    TEAM_FOR(w, i, o->n_tiles)
-    {
-        float *g = u->grads + o->tiles[i].at;
-        o->partial[i] = k->sum_squares(g, o->tiles[i].n);
-        if (h->clip_value > 0 && isfinite(o->partial[i])) { /* what is not finite must show */
-            k->clamp(g, g, (float)h->clip_value, o->tiles[i].n);
-            o->partial[i] = k->sum_squares(g, o->tiles[i].n);
-        }
+    if (u->squares && !(norm >= LEAST_NORM && isfinite(norm))) {
+        team_barrier(w);
+        norm = norm_of(w, u, NULL);
     }
-    team_barrier(w);
-    double sum = 0;
-    for (int i = 0; i < o->n_tiles; i++)
-        sum += o->partial[i];
-    double norm = sqrt(sum);
     if (w->tid == 0)
         u->norm = norm;
     if (!isfinite(norm))
@@ -154,6 +187,8 @@ int optim_step(struct optim *o, float *grads, const struct optim_hyper *h, int n
 {
     struct update u = {.o = o, .h = h, .grads = grads};
 
+    if (!(h->clip_value > 0)) /* which changes elements */
+        u.squares = exec_squares(o->x, &u.n_squares);
     team_run(n_threads, update_pass, &u);
     *norm = u.norm;
     if (!isfinite(u.norm))

@@ -17,7 +17,7 @@ struct optim {
     uint64_t n_steps;            /* updates made: t of the bias correction */
     struct exec *x;
     struct optim_tile *tiles;
-    double *partial; /* Σ g² of each tile */
+    double *partial; /* Σ g² of each tile, and behind them of all that products have summed */
     int n_tiles;
     struct optim_piece *pieces;
     int n_pieces;
@@ -36,7 +36,8 @@ struct optim_hyper {
 int optim_init(struct optim *o, struct model *m, struct exec *x, int n_threads, struct err *e);
 uint64_t optim_bytes(uint64_t n_elem);
 /* The gradients' global norm (after clip_value, before clip) goes to *norm; where it is not finite
- * nothing is changed and 1 is returned. 0: the weights were updated. */
+ * nothing is changed and 1 is returned. 0: the weights were updated. grads are the executor's, or
+ * it has no exec_squares(): what these hold is not read for the norm. */
 int optim_step(struct optim *o, float *grads, const struct optim_hyper *h, int n_threads,
                double *norm);
 uint64_t optim_moves(const struct optim *o); /* bytes, of a step */

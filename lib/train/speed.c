@@ -95,6 +95,7 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     for (int i = 0; i < n_steps; i++) {
         double start = sys_time();
         exec_zero_grads(t.x);
+        exec_want_squares(t.x);
         if (exec_train(t.x, &t.batch.b, t.batch.target, NULL, 1.f / (float)n_tok, (uint64_t)i,
                        &loss, NULL, e) < 0)
             goto done;

@@ -278,6 +278,8 @@ static int run_passes(struct trainer *t, int n_micro, struct step_result *r, str
         struct exec_loss loss;
         if (sig_pending() || time_is_up(t))
             return 0;
+        if (i == n_micro - 1)
+            exec_want_squares(t->x);
         if (exec_train(t->x, &b->b, b->target, b->weight, (float)(1 / weights),
                        t->st.step * (uint64_t)t->o->n_accum + (uint64_t)i, &loss, NULL, e) < 0)
             return -1;

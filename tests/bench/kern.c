@@ -123,7 +123,7 @@ static void product_pass(struct worker *w, void *arg)
             gemm_dgrad(w, p->g, p->m, p->y, p->n, p->x, p->k, false, p->scratch);
         else
             gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->n, p->x, p->k, p->dw, p->k,
-                       true, p->scratch);
+                       true, NULL, p->scratch);
         watch_stop(w, &p->watch);
         if (w->tid == 0)
             p->time_s[r] = p->watch.best;

@@ -13,6 +13,7 @@ struct job {
     float *x, *w, *dy; /* [m, k+pad], [n, k], [m, n+pad] */
     float *out;        /* [m, n+pad], [m, k+pad] or [n, k+pad] */
     bool accumulate;
+    double *squares;
     const struct gemm_epilogue *ep;
     bool failed;
     struct gemm_weight *g;
@@ -33,7 +34,7 @@ static void pass_of(struct worker *w, void *arg)
         break;
     case WGRAD:
         gemm_wgrad(w, j->b, j->t, j->m, j->n, j->k, j->dy, ldy, j->x, ldx, j->out, ldx,
-                   j->accumulate, j->scratch);
+                   j->accumulate, j->squares, j->scratch);
         break;
     }
 }
@@ -321,6 +322,42 @@ static void long_sums(enum gemm_backend b, enum gemm_dtype t)
        gemm_dtype_words[t], most);
 }
 
+/* What a weight gradient leaves of its squares, of one and of several blocks of the sum. */
+static void squares(enum gemm_backend b, enum gemm_dtype t)
+{
+    static const int m_n_k[][3] = {{1, 1, 1}, {40, 33, 70}, {130, 150, 31}, {7000, 40, 33}};
+    static const int n_threads[] = {1, 2, 3, 5};
+    double most = 0;
+    bool same = true;
+    for (size_t i = 0; i < ARRAY_LEN(m_n_k); i++) {
+        struct job j = {.b = b, .t = t, .what = WGRAD, .pad = 1, .accumulate = i & 1};
+        j.m = m_n_k[i][0], j.n = m_n_k[i][1], j.k = m_n_k[i][2];
+        size_t n_sums = gemm_wgrad_squares(b, t, j.n, j.k), n = (size_t)(j.n * (j.k + 1));
+        double *first = calloc(n_sums, sizeof *first), want = 0, got = 0;
+        j.x = filled((size_t)(j.m * (j.k + 1)), 1);
+        j.w = filled((size_t)(j.n * j.k), 2);
+        j.dy = filled((size_t)(j.m * (j.n + 1)), 3);
+        for (size_t q = 0; q < ARRAY_LEN(n_threads); q++) {
+            j.squares = q ? calloc(n_sums, sizeof *first) : first;
+            j.out = filled(n, 9);
+            run(&j, n_threads[q]);
+            same &= !memcmp(first, j.squares, n_sums * sizeof *first);
+            for (int r = 0; r < j.n * j.k && !q; r++)
+                want += pow((double)j.out[r / j.k * (j.k + 1) + r % j.k], 2);
+            free(j.out);
+            free(q ? j.squares : NULL);
+        }
+        for (size_t s = 0; s < n_sums; s++)
+            got += first[s];
+        most = fmax(most, fabs(got - want) / want);
+        free(first), free(j.x), free(j.w), free(j.dy);
+    }
+    ok(most < 1e-6, "%s %s: squares of a gradient (%.2g)", gemm_backend_words[b],
+       gemm_dtype_words[t], most);
+    ok(same, "%s %s: they are the same on 1, 2, 3 and 5 threads", gemm_backend_words[b],
+       gemm_dtype_words[t]);
+}
+
 struct packing {
     struct gemm_weight **g;
     int n;
@@ -381,8 +418,10 @@ static void all(void)
             threads((enum gemm_backend)b, (enum gemm_dtype)t);
             epilogues((enum gemm_backend)b, (enum gemm_dtype)t);
             long_sums((enum gemm_backend)b, (enum gemm_dtype)t);
-            if (b == GEMM_OWN)
+            if (b == GEMM_OWN) {
                 many_rows((enum gemm_backend)b, (enum gemm_dtype)t);
+                squares((enum gemm_backend)b, (enum gemm_dtype)t);
+            }
             if (b != GEMM_OPENBLAS)
                 row_invariance((enum gemm_backend)b, (enum gemm_dtype)t);
         }

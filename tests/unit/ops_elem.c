@@ -84,10 +84,23 @@ static void simple(void)
         good &= fabs(k->sum_squares(x, n) - squares) <= 1e-12 * squares && k->max(x, n) == max;
     }
     ok(good, "add, scale, add_scaled, clamp, sum_squares, max");
+    good = true;
+    reset(MAX);
+    for (int n_col = 1; n_col <= 40; n_col++)
+        for (int n_rows = 0; n_rows <= 17; n_rows++) {
+            double squares = 0;
+            for (int i = 0; i < n_rows * n_col; i++)
+                squares += pow((double)x[i / n_col * 43 + i % n_col], 2);
+            good &= fabs(k->sum_squares_rows(x, 43, n_col, n_rows) - squares) <= 1e-6 * squares;
+        }
+    ok(good, "sum_squares_rows");
     float odd[3] = {1, INFINITY, 2};
-    ok(isinf(k->sum_squares(odd, 3)), "an infinity shows in the sum of squares");
+    ok(isinf(k->sum_squares(odd, 3)) && isinf(k->sum_squares_rows(odd, 1, 1, 3)),
+       "an infinity shows in the sum of squares");
     odd[1] = NAN;
-    ok(isnan(k->sum_squares(odd, 3)), "a NaN shows in the sum of squares");
+    ok(isnan(k->sum_squares(odd, 3)) && isnan(k->sum_squares_rows(odd, 1, 1, 3)) &&
+           isnan(k->sum_squares_rows(odd, 3, 3, 1)),
+       "a NaN shows in the sum of squares");
     k->clamp(y, odd, 1, 3);
     ok(isnan(y[1]) && y[2] == 1, "clamp leaves a NaN alone");
 }
