@@ -99,13 +99,9 @@ static size_t b_floats(const struct own_kernels *kn, int n, int k)
 static void pack_strip(const struct own_kernels *kn, float *to, const float *x, size_t ldx, int n,
                        int k, int row, bool far)
 {
-    void (*pack)(float *, int, const float *, size_t, int) =
-        far ? kn->pack_w_across : kn->pack_b_across;
-    size_t panel = times(words(kn, k), kn->nr);
-    to += times(row / kn->per_word, kn->nr);
-    x += (size_t)row * ldx;
-    for (int j = 0; j < n; j += kn->nr, to += panel)
-        pack(to, least(n - j, kn->nr), x + j, ldx, least(k - row, PACK_ROWS));
+    (far ? kn->pack_w_strip : kn->pack_b_strip)(to + times(row / kn->per_word, kn->nr),
+                                                times(words(kn, k), kn->nr), x + (size_t)row * ldx,
+                                                ldx, n, least(k - row, PACK_ROWS));
 }
 
 bool gemm_own_keeps_both(enum gemm_dtype t)

@@ -42,7 +42,7 @@
 #define OWN_AHEAD 24
 
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
-#define AHEAD 128
+#define AHEAD 64
 
 #if !defined(OWN_PAIRS)
 #    define OWN_PER_WORD 1
@@ -225,6 +225,8 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
         for (int r = 0; r < width; r += VL) {
             float in[VL * VL], out[VL * VL];
             for (int v = 0; v < VL; v++) {
+                if (!stream)
+                    PREFETCH_WRITE(to + (VL + v) * width + r);
                 if (r + v < n)
                     for (int q = 0; q < OWN_PER_WORD; q++)
                         PREFETCH(x + (size_t)(r + v) * ldx + i + AHEAD + q * VL);
@@ -265,6 +267,25 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
         }
 }
 
+/* k rows of all panels of b, `panel` floats apart. A few rows at a time: where the next panel lies
+ * in them is still in the first-level cache then, though their length may be a power of two. Where
+ * it goes to is fetched, since another thread's cache may hold it. */
+static ALWAYS_INLINE void pack_strip(float *to, size_t panel, const float *x, size_t ldx, int n,
+                                     int k, const bool round, const bool stream)
+{
+    enum { UNIT = OWN_PER_WORD * OWN_WORD_UNIT, ROWS = UNIT > 8 ? UNIT : 8 };
+    enum { LEN = ROWS / OWN_PER_WORD * OWN_N };
+    for (int i = 0; i < k; i += ROWS, x += ROWS * ldx, to += LEN) {
+        float *at = to;
+        for (int j = 0; j < n; j += OWN_N, at += panel) {
+            for (int q = 0; !stream && j + OWN_N < n && q < LEN; q += VL)
+                PREFETCH_WRITE(at + panel + q);
+            pack_across(at, OWN_N, x + j, ldx, n - j < OWN_N ? n - j : OWN_N,
+                        k - i < ROWS ? k - i : ROWS, round, stream);
+        }
+    }
+}
+
 #if !defined(OWN_TILES)
 /* A panel of a whose vectors lie along memory: OWN_CHUNK words of each row in turn, then the next
  * ones. So it is a copy, and a step touches no more lines than if they lay across. */
@@ -289,18 +310,18 @@ static ALWAYS_INLINE void pack_rows(float *to, int rows, const float *x, size_t 
 }
 #endif
 
-#define OWN_PACK_B(name, round, stream)                                            \
-    static void name##_along(float *to, int n, const float *x, size_t ldx, int k)  \
-    {                                                                              \
-        pack_along(to, OWN_N, x, ldx, n, k, round, stream);                        \
-        if (stream)                                                                \
-            v_stream_end();                                                        \
-    }                                                                              \
-    static void name##_across(float *to, int n, const float *x, size_t ldx, int k) \
-    {                                                                              \
-        pack_across(to, OWN_N, x, ldx, n, k, round, stream);                       \
-        if (stream)                                                                \
-            v_stream_end();                                                        \
+#define OWN_PACK_B(name, round, stream)                                                         \
+    static void name##_along(float *to, int n, const float *x, size_t ldx, int k)               \
+    {                                                                                           \
+        pack_along(to, OWN_N, x, ldx, n, k, round, stream);                                     \
+        if (stream)                                                                             \
+            v_stream_end();                                                                     \
+    }                                                                                           \
+    static void name##_strip(float *to, size_t panel, const float *x, size_t ldx, int n, int k) \
+    {                                                                                           \
+        pack_strip(to, panel, x, ldx, n, k, round, stream);                                     \
+        if (stream)                                                                             \
+            v_stream_end();                                                                     \
     }
 #define OWN_PACK(name, round)          \
     OWN_PACK_B(name##_b, round, false) \
@@ -324,8 +345,8 @@ OWN_PACK_A(plain, false)
     {                                                                                              \
         OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_FETCHES, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, \
             OWN_KC_DGRAD, OWN_KC_TEAM, OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END,        \
-            own_tile_of, name##_a_along, name##_a_across, name##_b_along, name##_b_across,         \
-            name##_w_along, name##_w_across                                                        \
+            own_tile_of, name##_a_along, name##_a_across, name##_b_along, name##_b_strip,          \
+            name##_w_along, name##_w_strip                                                         \
     }
 
 #if defined(OWN_TILES)

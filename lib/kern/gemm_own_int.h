@@ -59,15 +59,16 @@ struct own_kernels {
     /* Each element of c is one chain in ascending k, whatever rows is. Writes whole row_units. */
     void (*tile)(const struct own_operands *o);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
-     * elements each: of a, rows of them, of b, n ≤ nr. */
+     * elements each: of a, rows of them, of b, n ≤ nr, or for strips all n, their panels `panel`
+     * floats apart. */
     void (*pack_a_along)(float *to, int rows, const float *x, size_t ldx, int k);
     void (*pack_a_across)(float *to, int rows, const float *x, size_t ldx, int k);
     void (*pack_b_along)(float *to, int n, const float *x, size_t ldx, int k);
-    void (*pack_b_across)(float *to, int n, const float *x, size_t ldx, int k);
+    void (*pack_b_strip)(float *to, size_t panel, const float *x, size_t ldx, int n, int k);
     /* The same, past the caches: weights of which none would be there when it is needed. `to` is
      * whole cache lines from 0 on. */
     void (*pack_w_along)(float *to, int n, const float *x, size_t ldx, int k);
-    void (*pack_w_across)(float *to, int n, const float *x, size_t ldx, int k);
+    void (*pack_w_strip)(float *to, size_t panel, const float *x, size_t ldx, int n, int k);
 };
 
 enum { OWN_MAX_TILE = 1024, OWN_MAX_NR = 64 }; /* mr * nr, and nr, at most */
