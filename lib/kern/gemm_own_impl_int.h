@@ -273,15 +273,15 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
 static ALWAYS_INLINE void pack_strip(float *to, size_t panel, const float *x, size_t ldx, int n,
                                      int k, const bool round, const bool stream)
 {
-    enum { UNIT = OWN_PER_WORD * OWN_WORD_UNIT, ROWS = UNIT > 8 ? UNIT : 8 };
-    enum { LEN = ROWS / OWN_PER_WORD * OWN_N };
-    for (int i = 0; i < k; i += ROWS, x += ROWS * ldx, to += LEN) {
+    enum { UNIT = OWN_PER_WORD * OWN_WORD_UNIT, STEP = UNIT > 8 ? UNIT : 8 };
+    enum { LEN = STEP / OWN_PER_WORD * OWN_N };
+    for (int i = 0; i < k; i += STEP, x += STEP * ldx, to += LEN) {
         float *at = to;
         for (int j = 0; j < n; j += OWN_N, at += panel) {
             for (int q = 0; !stream && j + OWN_N < n && q < LEN; q += VL)
                 PREFETCH_WRITE(at + panel + q);
             pack_across(at, OWN_N, x + j, ldx, n - j < OWN_N ? n - j : OWN_N,
-                        k - i < ROWS ? k - i : ROWS, round, stream);
+                        k - i < STEP ? k - i : STEP, round, stream);
         }
     }
 }
