@@ -275,6 +275,10 @@ int cache_ready(struct cache *c, size_t n, struct err *e)
 
 struct cache_key cache_long_key(const struct cache *c, const char *s, size_t n)
 {
+    if (s[0] == s[n - 1] && memcmp(s, s + 1, n - 1) == 0) {
+        const uint64_t k0 = (unsigned char)s[0], k1 = CACHE_RUN | n;
+        return (struct cache_key){k0, k1, cache_home(c, cache_mix(k0, k1)), s};
+    }
     const uint64_t hash = hash64(s, n, 0);
     return (struct cache_key){hash, CACHE_LONG, cache_home(c, hash), s};
 }
@@ -315,7 +319,7 @@ static uint32_t pack_ids(struct cache_pool *p, const uint32_t *ids, size_t n_ids
 /* The word that k1 is with the place of the piece's bytes; 0: there is no room. */
 static uint64_t keep_bytes(struct cache_pool *p, const struct cache_key *k, size_t n)
 {
-    if (n <= CACHE_INLINE)
+    if (k->k1 < CACHE_LONG)
         return k->k1;
     /* what is long seldom comes again: it must not fill the pool */
     if (n > 8 * CACHE_INLINE && used(&p->used) > POOL_WORDS / 4)

@@ -49,6 +49,9 @@ struct cache_key {
     const char *s;           /* the piece */
 };
 #define CACHE_LONG (UINT64_C(0xff) << 56)
+/* Of a longer piece of one byte again and again, as code is full of, k0 is the byte and k1 this and
+ * how many there are. */
+#define CACHE_RUN (UINT64_C(0xfe) << 56)
 
 struct cache_table;
 struct cache_shared;

@@ -49,7 +49,10 @@ static size_t wrong_keys(const struct cache *c)
         const size_t n = (size_t)(quick.s[i + 1] - s);
         unsigned char want[16] = {0};
         if (n > CACHE_INLINE) {
-            wrong += quick.word[i][1] != CACHE_LONG;
+            const bool run = strspn(s, (char[]){s[0], 0}) >= n;
+            wrong +=
+                run ? quick.word[i][0] != (unsigned char)s[0] || quick.word[i][1] != (CACHE_RUN | n)
+                    : quick.word[i][1] != CACHE_LONG;
             continue;
         }
         memcpy(want, s, n);
