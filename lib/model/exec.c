@@ -106,7 +106,7 @@ int exec_plan_bytes(const struct config *c, const struct exec_opt *opt, struct e
     b->activations = n_floats * sizeof(float);
     b->gradients = o.train ? g.n_elem * sizeof(float) : 0;
     for (int i = 0; o.train && i < g.n_params; i++)
-        b->gradients += n_squares(&g, &o, i) * sizeof(double);
+        b->activations += n_squares(&g, &o, i) * sizeof(double);
     b->cache = (uint64_t)slot_floats(&g, &o) * (uint64_t)o.n_slot * (uint64_t)g.n_attn * 4;
     for (int i = 0; i < g.n_params; i++)
         if (is_of_product(&g, i)) {

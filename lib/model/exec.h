@@ -55,7 +55,8 @@ struct exec_opt {
 struct exec;
 struct exec *exec_new(struct model *m, const struct exec_opt *o, struct err *e);
 void exec_free(struct exec *x);
-/* Bytes that exec_new would take, without taking them. */
+/* Bytes that exec_new would take, without taking them; activations with what else is as long-lived.
+ */
 struct exec_bytes {
     uint64_t activations, gradients, packed, cache, total;
     uint64_t read; /* of weights, by the products of a pass */
