@@ -19,9 +19,6 @@
 #define CLZ64(x)                __builtin_clzll(x) /* undefined for 0 */
 #define POPCOUNT64(x)           __builtin_popcountll(x)
 
-/* The integer x is in a general register from here on, not in one of masks, say. */
-#define KEEP_IN_REGISTER(x) __asm__("" : "+r"(x))
-
 /* Nonzero where the product or sum does not fit, as the C23 functions of these names. */
 #define CKD_MUL(out, a, b) __builtin_mul_overflow((a), (b), (out))
 #define CKD_ADD(out, a, b) __builtin_add_overflow((a), (b), (out))

@@ -11,7 +11,7 @@ uint32_t crc32_clmul(uint32_t crc, const unsigned char *p, size_t n);
 uint32_t crc32_avx512vbmi(uint32_t crc, const unsigned char *p, size_t n); /* 256 and more */
 
 /* hash64 and hash128, and a state: the same for 64 and 128 bits, which differ in the digest alone.
- * It is no matter of another set of functions. */
+ * A state is of use to those functions alone that made it. */
 struct xxh3 {
     uint64_t (*all64)(const void *p, size_t n, uint64_t seed);
     struct hash128 (*all128)(const void *p, size_t n);

@@ -192,6 +192,7 @@ static void set_ids(struct cache_cell *cell, const uint32_t ids[CACHE_IDS], uint
 static void copy_cells(struct cache_table *to, const struct cache_table *from)
 {
     struct cache at = {.cells = to->cells, .homes = (to->n_cells - 2) * sizeof *to->cells};
+    size_t n = 0;
     for (size_t i = 0; i < from->n_cells; i++) {
         const struct cache_cell *was = &from->cells[i];
         const uint64_t k1 = cache_load(&was->k1), k0 = get(&was->k0);
@@ -206,8 +207,9 @@ static void copy_cells(struct cache_table *to, const struct cache_table *from)
         uint32_t ids[CACHE_ROOM];
         const uint32_t n_ids = cache_ids(ids, was);
         set_ids(cell, ids, n_ids);
-        to->used++;
+        n++;
     }
+    atomic_store_explicit(&to->used, n, memory_order_relaxed);
 }
 
 static size_t used(const atomic_size_t *n)

@@ -72,7 +72,7 @@ const char *import_unsupported(const char *p, size_t n)
         {"<unk>\t0\n", "a .vocab of SentencePiece, not its .model"},
         {"PK\3\4", "a zip archive, or PyTorch's"},
     };
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         size_t len = strlen(others[i].begins);
         if (n >= len && memcmp(p, others[i].begins, len) == 0)
             return others[i].what;

@@ -19,11 +19,7 @@ static void take(struct keys *k, const struct cache *c, const char *text,
                 LIKELY(len <= CACHE_INLINE)    ? cache_short_key(&cache, keep, from, len)
                 : LIKELY(len <= CACHE_LONGEST) ? cache_long_key(&cache, from, len)
                                                : cache_no_key(&cache, from);
-            PREFETCH(key.home);
-            k->word[j][0] = key.k0;
-            k->word[j][1] = key.k1;
-            k->home[j] = key.home;
-            k->s[j] = from;
+            keys_put(k, j, key);
             from = to;
         }
     }

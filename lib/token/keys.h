@@ -42,6 +42,16 @@ static inline struct cache_key keys_get(const struct keys *k, size_t i)
     return (struct cache_key){k->word[i][0], k->word[i][1], k->home[i], k->s[i]};
 }
 
+/* Key j; its home is fetched. */
+static ALWAYS_INLINE void keys_put(struct keys *k, size_t j, struct cache_key key)
+{
+    PREFETCH(key.home);
+    k->word[j][0] = key.k0;
+    k->word[j][1] = key.k1;
+    k->home[j] = key.home;
+    k->s[j] = key.s;
+}
+
 void keys_init(struct keys *k);
 static inline void keys_begin(struct keys *k, const char *text)
 {

@@ -34,13 +34,7 @@ static ALWAYS_INLINE __m512i homes(__m512i a, __m512i b, const struct cache *c)
 static NO_INLINE void put_long(struct keys *k, const struct cache *c, size_t j, const char *from,
                                size_t len)
 {
-    const struct cache_key key =
-        len <= CACHE_LONGEST ? cache_key(c, from, len) : cache_no_key(c, from);
-    PREFETCH(key.home);
-    k->word[j][0] = key.k0;
-    k->word[j][1] = key.k1;
-    k->home[j] = key.home;
-    k->s[j] = from;
+    keys_put(k, j, len <= CACHE_LONGEST ? cache_key(c, from, len) : cache_no_key(c, from));
 }
 
 /* The pieces that begin and end in the window: from `from` on, and where `ends` says. How many. */
