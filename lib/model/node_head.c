@@ -16,6 +16,12 @@ static int vocab(const struct pass *p, const struct node *n)
     return p->graph->params[n->param[0]].rows;
 }
 
+/* Floats from row to row of logits: whole lines of cache, so that each belongs to one tile. */
+static size_t row_floats(int n_vocab)
+{
+    return round64((size_t)n_vocab * sizeof(float)) / sizeof(float);
+}
+
 /* Rows of the largest chunk: by shape alone. */
 static int max_rows(int n_vocab, int n_tok)
 {
@@ -45,20 +51,23 @@ struct area {
 
 static void area_of(const struct pass *p, const struct node *n, char *base, struct area *a)
 {
-    size_t n_vocab = (size_t)vocab(p, n), d = (size_t)value_cols(p->graph, n->in[0]), at = 0;
-    size_t rows = (size_t)max_rows((int)n_vocab, p->graph->max_tok);
+    int n_vocab = vocab(p, n);
+    size_t d = (size_t)value_cols(p->graph, n->in[0]), at = 0;
+    size_t rows = (size_t)max_rows(n_vocab, p->graph->max_tok);
     struct {
         float **to;
         size_t n;
-    } part[] = {
-        {&a->logits, rows * n_vocab}, {&a->x, rows * d}, {&a->dx, rows * d}, {&a->lse, rows}};
+    } part[] = {{&a->logits, rows * row_floats(n_vocab)},
+                {&a->x, rows * d},
+                {&a->dx, rows * d},
+                {&a->lse, rows}};
 
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         *part[i].to = base ? (float *)(void *)(base + at) : NULL;
         at += round64(part[i].n * sizeof(float));
     }
     a->gemm = base ? base + at : NULL;
-    a->n_bytes = at + gemm_scratch(p->opt->gemm, p->opt->dtype, (int)rows, (int)n_vocab, (int)d);
+    a->n_bytes = at + gemm_scratch(p->opt->gemm, p->opt->dtype, (int)rows, n_vocab, (int)d);
 }
 
 static size_t scratch(const struct pass *p, const struct node *n, bool backward)
@@ -80,7 +89,7 @@ static void losses(struct worker *w, const struct pass *p, const struct area *a,
 
     TEAM_FOR(w, i, n_rows)
     {
-        float *row = a->logits + (size_t)i * (size_t)n_vocab;
+        float *row = a->logits + (size_t)i * row_floats(n_vocab);
         p->ops->xent(nll + i, a->lse + i, row, n_vocab, n_vocab, target + i, 1);
         if (p->mode == PASS_TRAIN)
             p->ops->xent_grad(row, n_vocab, row, n_vocab, n_vocab, a->lse + i, target + i,
@@ -108,18 +117,19 @@ static void gather(struct worker *w, const struct pass *p, const struct area *a,
 static void gradients(struct worker *w, const struct pass *p, const struct node *n,
                       const struct area *a, const float *x, int ldx, int from, int n_rows)
 {
-    int n_vocab = vocab(p, n), d = value_cols(p->graph, n->in[0]), lddx;
+    int n_vocab = vocab(p, n), ld = (int)row_floats(n_vocab);
+    int d = value_cols(p->graph, n->in[0]), lddx;
 
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx),
               *to = p->rows ? a->dx : dx + (size_t)from * (size_t)lddx;
-        gemm_dgrad(w, p->packed[n->param[0]], n_rows, a->logits, n_vocab, to, p->rows ? d : lddx,
-                   false, a->gemm);
+        gemm_dgrad(w, p->packed[n->param[0]], n_rows, a->logits, ld, to, p->rows ? d : lddx, false,
+                   a->gemm);
         if (p->rows)
             scatter(w, p, a, dx, lddx, d, from, n_rows);
     }
     if (n->param_grad[0])
-        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, n_vocab, x, ldx,
+        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, ld, x, ldx,
                    pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0),
                    from + n_rows == p->n_rows ? pass_squares(p, n->param[0]) : NULL, a->gemm);
 }
@@ -150,14 +160,16 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     for (int from = 0; from < p->n_rows; from += step) {
         int n_rows = p->n_rows - from < step ? p->n_rows - from : step, ld = ldx;
         const float *x = all + (size_t)from * (size_t)ldx;
-        float *to = p->mode == PASS_LOGITS ? p->logits + (size_t)from * (size_t)n_vocab : a.logits;
+        bool wanted = p->mode == PASS_LOGITS;
+        float *to = wanted ? p->logits + (size_t)from * (size_t)n_vocab : a.logits;
+        int ld_to = wanted ? n_vocab : (int)row_floats(n_vocab);
         if (p->rows) {
             gather(w, p, &a, all, ldx, d, from, n_rows);
             x = a.x;
             ld = d;
         }
-        gemm_forward(w, p->packed[n->param[0]], n_rows, x, ld, to, n_vocab, NULL, a.gemm);
-        if (p->mode == PASS_LOGITS)
+        gemm_forward(w, p->packed[n->param[0]], n_rows, x, ld, to, ld_to, NULL, a.gemm);
+        if (wanted)
             continue;
         losses(w, p, &a, n_vocab, from, n_rows);
         if (p->mode == PASS_TRAIN)

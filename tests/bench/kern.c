@@ -75,6 +75,7 @@ enum { MAX_ROUNDS = 15 };
 
 struct product {
     int m, n, k, what, rounds;
+    int ldy; /* whole lines of cache, as the head has its logits */
     bool pack[3]; /* the weight inside the timing, by what */
     enum gemm_dtype t;
     struct gemm_weight *g; /* with the gradient's layout where that is what */
@@ -118,11 +119,11 @@ static void product_pass(struct worker *w, void *arg)
         if (p->pack[p->what])
             gemm_weight_pack(w, &p->g, 1);
         if (p->what == 0)
-            gemm_forward(w, p->g, p->m, p->x, p->k, p->y, p->n, NULL, p->scratch);
+            gemm_forward(w, p->g, p->m, p->x, p->k, p->y, p->ldy, NULL, p->scratch);
         else if (p->what == 1)
-            gemm_dgrad(w, p->g, p->m, p->y, p->n, p->x, p->k, false, p->scratch);
+            gemm_dgrad(w, p->g, p->m, p->y, p->ldy, p->x, p->k, false, p->scratch);
         else
-            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->n, p->x, p->k, p->dw, p->k,
+            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->ldy, p->x, p->k, p->dw, p->k,
                        true, NULL, p->scratch);
         watch_stop(w, &p->watch);
         if (w->tid == 0)
@@ -186,11 +187,12 @@ static void products(int m, enum gemm_dtype t)
         /* a gradient without a layout of its own packs the matrix itself, always */
         bool both =
             gemm_weight_bytes(n, k, backend, t, true) > gemm_weight_bytes(n, k, backend, t, false);
+        p.ldy = (n + 15) / 16 * 16;
         p.pack[0] = pack_inside;
         p.pack[1] = pack_inside && both;
         p.burst = burst_rounds(t);
         p.x = filled((size_t)m * (size_t)k);
-        p.y = filled((size_t)m * (size_t)n);
+        p.y = filled((size_t)m * (size_t)p.ldy);
         p.dw = filled((size_t)n * (size_t)k);
         size_t scratch = gemm_scratch(backend, t, m, n, k);
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
@@ -214,7 +216,7 @@ static void products(int m, enum gemm_dtype t)
         sys_pages_free(w, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.dw, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.x, (size_t)m * (size_t)k * 4);
-        sys_pages_free(p.y, (size_t)m * (size_t)n * 4);
+        sys_pages_free(p.y, (size_t)m * (size_t)p.ldy * 4);
         if (p.scratch)
             sys_pages_free(p.scratch, scratch);
     }
