@@ -75,7 +75,7 @@ enum { MAX_ROUNDS = 15 };
 
 struct product {
     int m, n, k, what, rounds;
-    int ldy; /* whole lines of cache, as the head has its logits */
+    int ldy;      /* whole lines of cache, as the head has its logits */
     bool pack[3]; /* the weight inside the timing, by what */
     enum gemm_dtype t;
     struct gemm_weight *g; /* with the gradient's layout where that is what */
