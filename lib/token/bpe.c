@@ -198,35 +198,26 @@ static bool has_all_bytes(const struct bpe *b, const char *s, size_t n)
     return all;
 }
 
-/* Pieces that are tokens, where those go before merges. The cells of all are fetched ahead. */
+/* Pieces that are tokens, where those go before merges. */
 static int find_whole(const struct bpe *b, struct piece_scratch *x, struct piece_job *jobs,
                       size_t n_jobs, struct err *e)
 {
-    enum { AHEAD = 16, ROOM = 2 * BPE_FEW + 16 };
-    struct {
-        uint64_t hash;
-        size_t n;
-        char *s;
-    } spelled[AHEAD];
+    enum { SOME = 32, ROOM = 2 * BPE_FEW + 16 };
+    struct vocab_query q[SOME];
     buf_clear(&x->spelled);
-    if (buf_reserve(&x->spelled, AHEAD * ROOM, e) < 0)
+    if (buf_reserve(&x->spelled, SOME * ROOM, e) < 0)
         return -1;
-    for (size_t k = 0; k < n_jobs; k += AHEAD) {
-        size_t n = n_jobs - k < AHEAD ? n_jobs - k : AHEAD;
+    for (size_t k = 0; k < n_jobs; k += SOME) {
+        const size_t n = n_jobs - k < SOME ? n_jobs - k : SOME;
         for (size_t i = 0; i < n; i++) {
-            spelled[i].s = x->spelled.s + i * ROOM;
-            spelled[i].n = bytelevel_spell(spelled[i].s, jobs[k + i].s, jobs[k + i].n);
-            spelled[i].hash = vocab_hash(spelled[i].s, spelled[i].n);
-            vocab_prefetch(b->vocab, 0, spelled[i].hash, spelled[i].n);
+            char *s = x->spelled.s + i * ROOM;
+            q[i].s = s;
+            q[i].n = bytelevel_spell(s, jobs[k + i].s, jobs[k + i].n);
         }
-        for (int stage = 1; stage <= 2; stage++)
-            for (size_t i = 0; i < n; i++)
-                vocab_prefetch(b->vocab, stage, spelled[i].hash, spelled[i].n);
+        vocab_find_many(b->vocab, q, n);
         for (size_t i = 0; i < n; i++) {
-            int64_t id = vocab_find(b->vocab, spelled[i].hash, spelled[i].s, spelled[i].n);
-            jobs[k + i].n_ids = id >= 0;
-            if (id >= 0)
-                jobs[k + i].ids[0] = (uint32_t)id;
+            jobs[k + i].n_ids = q[i].id >= 0;
+            jobs[k + i].ids[0] = (uint32_t)q[i].id;
         }
     }
     return 0;

@@ -7,16 +7,11 @@
 #include "token/bpe_model.h"
 #include "token/bytelevel.h"
 
-/* Strings of merges are looked up FETCHED at a time, so that the cells are fetched ahead; of large
- * files a thread looks up BATCH of them while the next ones are read. */
-enum { FETCHED = 64, BATCH = 2048, LARGE = 4 << 20, MOST_THREADS = 2 };
+/* Of large files a thread looks up BATCH merges while the next ones are read. */
+enum { BATCH = 2048, LARGE = 4 << 20, MOST_THREADS = 2 };
 
 struct merge_batch {
-    struct side {
-        const char *s;
-        size_t n;
-        uint64_t hash;
-    } side[BATCH][2];
+    struct vocab_query side[BATCH][2];
     uint32_t pairs[BATCH][2], new_of[BATCH];
     size_t n, rank; /* rank: of the first */
 };
@@ -36,8 +31,8 @@ static int no_token(size_t rank, const char *s, size_t n, struct err *e)
                    (int)(n < 60 ? n : 60), s);
 }
 
-static bool is_joined(const struct tokenizer *t, uint32_t id, const struct side *a,
-                      const struct side *b)
+static bool is_joined(const struct tokenizer *t, uint32_t id, const struct vocab_query *a,
+                      const struct vocab_query *b)
 {
     const struct token *k = vocab_token(&t->vocab, id);
     return k && k->len == a->n + b->n && memcmp(k->s, a->s, a->n) == 0 &&
@@ -46,8 +41,8 @@ static bool is_joined(const struct tokenizer *t, uint32_t id, const struct side 
 
 /* The id of the two strings joined; -2: no memory. Most files have them in order: the token of the
  * merge before, guess, or the one after that, is tried first. */
-static int64_t joined_id(const struct tokenizer *t, uint32_t guess, const struct side *a,
-                         const struct side *b, struct buf *joined, struct err *e)
+static int64_t joined_id(const struct tokenizer *t, uint32_t guess, const struct vocab_query *a,
+                         const struct vocab_query *b, struct buf *joined, struct err *e)
 {
     for (uint32_t id = guess; id <= guess + 1; id++)
         if (is_joined(t, id, a, b))
@@ -60,17 +55,6 @@ static int64_t joined_id(const struct tokenizer *t, uint32_t guess, const struct
     return vocab_id(&t->vocab, joined->s, a->n + b->n);
 }
 
-static void fetch_sides(const struct vocab *v, struct side (*side)[2], size_t n)
-{
-    for (int stage = 0; stage <= 2; stage++)
-        for (size_t i = 0; i < 2 * n; i++) {
-            struct side *s = &side[i / 2][i % 2];
-            if (stage == 0)
-                s->hash = vocab_hash(s->s, s->n);
-            vocab_prefetch(v, stage, s->hash, s->n);
-        }
-}
-
 /* In any thread. */
 static int resolve(void *user, void *batch, int thread, struct err *e)
 {
@@ -79,19 +63,17 @@ static int resolve(void *user, void *batch, int thread, struct err *e)
     const struct tokenizer *t = r->t;
     const size_t prefix = t->settings.prefix.len;
     uint32_t guess = 0;
+    vocab_find_many(&t->vocab, b->side[0], 2 * b->n);
     for (size_t i = 0; i < b->n; i++) {
-        struct side *s = b->side[i];
-        if (i % FETCHED == 0)
-            fetch_sides(&t->vocab, b->side + i, b->n - i < FETCHED ? b->n - i : FETCHED);
+        struct vocab_query *s = b->side[i];
         for (int k = 0; k < 2; k++) {
-            int64_t id = vocab_find(&t->vocab, s[k].hash, s[k].s, s[k].n);
-            if (id < 0)
+            if (s[k].id < 0)
                 return no_token(b->rank + i, s[k].s, s[k].n, e);
-            b->pairs[i][k] = (uint32_t)id;
+            b->pairs[i][k] = (uint32_t)s[k].id;
         }
         if (r->pairs_only)
             continue;
-        struct side right = s[1]; /* without what marks it as not the first */
+        struct vocab_query right = s[1]; /* without what marks it as not the first */
         if (prefix && right.n >= prefix) {
             right.s += prefix;
             right.n -= prefix;
@@ -127,7 +109,7 @@ static bool is_version(const struct jscan *j, enum jscan_type type)
 }
 
 /* "left right" or ["left", "right"]. */
-static int read_merge(struct merge_reader *r, struct side side[2], enum jscan_type type,
+static int read_merge(struct merge_reader *r, struct vocab_query side[2], enum jscan_type type,
                       size_t rank, struct err *e)
 {
     struct jscan *j = r->j;
@@ -139,8 +121,8 @@ static int read_merge(struct merge_reader *r, struct side side[2], enum jscan_ty
         const char *space = memchr(s, ' ', n), *end = s + n;
         if (!space || memchr(space + 1, ' ', (size_t)(end - space - 1)))
             return err_set(e, "merge %zu is not two tokens with a space between them", rank);
-        side[0] = (struct side){.s = s, .n = (size_t)(space - s)};
-        side[1] = (struct side){.s = space + 1, .n = (size_t)(end - space - 1)};
+        side[0] = (struct vocab_query){.s = s, .n = (size_t)(space - s)};
+        side[1] = (struct vocab_query){.s = space + 1, .n = (size_t)(end - space - 1)};
         return 0;
     }
     if (type != JSCAN_ARRAY)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
-enum { LONG = 4095 };
+enum { LONG = 4095, LINE = 4 };
 
 int vocab_add(struct vocab *v, const char *s, size_t len, int64_t id, struct err *e)
 {
@@ -33,7 +33,7 @@ static ALWAYS_INLINE uint64_t mix(uint64_t h, uint64_t x)
     return h ^ h >> 32;
 }
 
-uint64_t vocab_hash(const char *s, size_t n)
+static ALWAYS_INLINE uint64_t hash_of(const char *s, size_t n)
 {
     uint64_t h = n * UINT64_C(0x9e3779b97f4a7c15);
     const unsigned char *p = (const unsigned char *)s;
@@ -47,42 +47,44 @@ static bool is_token(const struct token *t, const char *s, size_t n)
     return t->len == n && memcmp(t->s, s, n) == 0;
 }
 
-/* The string's cell, or the empty one where it would go. s == NULL: the first with this hash and
- * length, which is very likely it. */
-static ALWAYS_INLINE struct vocab_cell *cell_of(const struct vocab *v, uint64_t hash, const char *s,
-                                                size_t n)
+static ALWAYS_INLINE bool may_be(const struct vocab_cell *c, uint64_t hash, size_t n)
 {
-    for (size_t i = hash;; i++) {
-        struct vocab_cell *c = &v->cells[i & (v->n_cells - 1)];
-        if (!c->place)
+    return (c->hash == hash) & ((c->id_len & LONG) == (n < LONG ? n : LONG)) & (c->place != 0);
+}
+
+/* By a hash's high bits: all bytes of a string reach those, whose last ones do not reach the low.
+ */
+static ALWAYS_INLINE size_t home_of(const struct vocab *v, uint64_t hash)
+{
+    return (size_t)(hash >> v->shift);
+}
+
+/* The string's cell, or the empty one where it would go. */
+static struct vocab_cell *cell_of(const struct vocab *v, uint64_t hash, const char *s, size_t n)
+{
+    for (size_t i = home_of(v, hash), seen = 1;; seen++) {
+        struct vocab_cell *c = &v->cells[i];
+        if (!c->place || (may_be(c, hash, n) && (n <= 8 || is_token(&v->v[c->place - 1], s, n))))
             return c;
-        if (c->hash == hash && (c->id_len & LONG) == (n < LONG ? n : LONG) &&
-            (n <= 8 || !s || is_token(&v->v[c->place - 1], s, n)))
-            return c;
+        i = seen % LINE ? (i & ~(size_t)(LINE - 1)) | ((i + 1) & (LINE - 1))
+                        : (i + LINE) & (v->n_cells - 1);
     }
 }
 
-void vocab_prefetch(const struct vocab *v, int stage, uint64_t hash, size_t n)
+static ALWAYS_INLINE const struct vocab_cell *line_of(const struct vocab *v, uint64_t hash)
 {
-    if (stage == 0) {
-        PREFETCH(&v->cells[hash & (v->n_cells - 1)]);
-        return;
-    }
-    uint32_t place = n > 8 ? cell_of(v, hash, NULL, n)->place : 0;
-    if (place && stage == 1)
-        PREFETCH(&v->v[place - 1]);
-    else if (place)
-        PREFETCH(v->v[place - 1].s);
+    return &v->cells[home_of(v, hash) & ~(size_t)(LINE - 1)];
 }
 
 int vocab_index(struct vocab *v, struct err *e)
 {
     enum { AHEAD = 16 };
-    size_t size = 16;
-    while (size < v->n * 2 + 2)
-        size *= 2;
-    v->n_cells = size;
-    v->cells = sys_pages(size * sizeof *v->cells, e);
+    int bits = 4;
+    while ((size_t)1 << bits < v->n * 2 + 2)
+        bits++;
+    v->n_cells = (size_t)1 << bits;
+    v->shift = 64 - bits;
+    v->cells = sys_pages(v->n_cells * sizeof *v->cells, e);
     v->by_id = mem_new(v->id_bound, sizeof *v->by_id, e);
     uint64_t *hash = mem_new(v->n, sizeof *hash, e);
     if (!v->cells || !v->by_id || !hash) {
@@ -91,8 +93,8 @@ int vocab_index(struct vocab *v, struct err *e)
     }
     for (size_t k = 0; k < v->n + AHEAD; k++) {
         if (k < v->n) {
-            hash[k] = vocab_hash(v->v[k].s, v->v[k].len);
-            vocab_prefetch(v, 0, hash[k], 0);
+            hash[k] = hash_of(v->v[k].s, v->v[k].len);
+            PREFETCH(line_of(v, hash[k]));
         }
         if (k < AHEAD)
             continue;
@@ -115,22 +117,75 @@ int vocab_index(struct vocab *v, struct err *e)
     return 0;
 }
 
-int64_t vocab_find(const struct vocab *v, uint64_t hash, const char *s, size_t n)
+/* A cell of the line that is the string's but for a wonder, else an empty one; NULL: it may stand
+ * in another line. Without branches: whether a string is there cannot be foretold. */
+static ALWAYS_INLINE const struct vocab_cell *likely_cell(const struct vocab *v, uint64_t hash,
+                                                          size_t n)
 {
-    if (!v->cells)
-        return -1;
-    const struct vocab_cell *c = cell_of(v, hash, s, n);
-    return c->place ? (int64_t)(c->id_len >> 12) : -1;
+    const struct vocab_cell *line = line_of(v, hash);
+    unsigned same = 0, empty = 0;
+    for (unsigned i = 0; i < LINE; i++) {
+        same |= (unsigned)may_be(&line[i], hash, n) << i;
+        empty |= (unsigned)(line[i].place == 0) << i;
+    }
+    const unsigned first = same | empty << LINE;
+    return LIKELY(first != 0) ? &line[CTZ64(first) % LINE] : NULL;
+}
+
+static ALWAYS_INLINE int64_t id_in(const struct vocab_cell *c)
+{
+    return (int64_t)(c->id_len >> 12) - (c->place == 0); /* an empty cell is all zeroes */
+}
+
+enum { TOGETHER = 32 };
+
+static void find_some(const struct vocab *v, struct vocab_query *q, size_t n)
+{
+    struct {
+        struct vocab_query *q;
+        const struct token *t;
+    } check[TOGETHER]; /* what a hash alone does not say */
+    size_t n_check = 0;
+    for (size_t i = 0; i < n; i++) {
+        q[i].hash = hash_of(q[i].s, q[i].n);
+        PREFETCH(line_of(v, q[i].hash));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct vocab_cell *c = likely_cell(v, q[i].hash, q[i].n);
+        if (UNLIKELY(!c))
+            c = cell_of(v, q[i].hash, q[i].s, q[i].n);
+        const struct token *t = &v->v[c->place - (c->place != 0)];
+        PREFETCH(t);
+        q[i].id = id_in(c);
+        check[n_check].q = &q[i];
+        check[n_check].t = t;
+        n_check += (c->place != 0) & (q[i].n > 8);
+    }
+    for (size_t i = 0; i < n_check; i++)
+        PREFETCH(check[i].t->s);
+    for (size_t i = 0; i < n_check; i++) {
+        struct vocab_query *k = check[i].q;
+        if (UNLIKELY(!is_token(check[i].t, k->s, k->n)))
+            k->id = id_in(cell_of(v, k->hash, k->s, k->n));
+    }
+}
+
+void vocab_find_many(const struct vocab *v, struct vocab_query *q, size_t n)
+{
+    for (size_t i = 0; v->n == 0 && i < n; i++)
+        q[i].id = -1;
+    for (size_t i = 0; v->n && i < n; i += TOGETHER)
+        find_some(v, q + i, n - i < TOGETHER ? n - i : TOGETHER);
 }
 
 int64_t vocab_place(const struct vocab *v, const char *s, size_t n)
 {
-    return (int64_t)cell_of(v, vocab_hash(s, n), s, n)->place - 1;
+    return (int64_t)cell_of(v, hash_of(s, n), s, n)->place - 1;
 }
 
 int64_t vocab_id(const struct vocab *v, const char *s, size_t n)
 {
-    return vocab_find(v, vocab_hash(s, n), s, n);
+    return v->cells ? id_in(cell_of(v, hash_of(s, n), s, n)) : -1;
 }
 
 const struct token *vocab_token(const struct vocab *v, uint32_t id)

@@ -26,13 +26,16 @@ struct vocab {
     size_t n, cap;
     uint32_t id_bound; /* largest id + 1 */
     uint32_t *by_id;   /* place in v + 1, 0: no token; id_bound of them, after vocab_index */
-    /* Hash table. Of strings up to 8 bytes hash and length say everything. */
+    /* Hash table, in lines of the processor's cache: a string is looked for from its cell on,
+     * around the line, up to an empty cell, then in the next line. Of strings up to 8 bytes hash
+     * and length say everything. */
     struct vocab_cell {
         uint64_t hash;
         uint32_t place;  /* in v + 1; 0: an empty cell */
         uint32_t id_len; /* id << 12 | length, at most 4095 */
     } * cells;
     size_t n_cells;
+    int shift;        /* 64 - log2(n_cells) */
     size_t n_dropped; /* equal strings that were overridden */
 };
 enum { TOKEN_MAX_ID = (1 << 20) - 1 };
@@ -44,10 +47,13 @@ int64_t vocab_place(const struct vocab *v, const char *s, size_t n); /* in v; -1
 const struct token *vocab_token(const struct vocab *v, uint32_t id); /* NULL: none */
 void vocab_release(struct vocab *v);
 
-/* In steps, for a caller with many strings who has memory fetched ahead for all of them: the hash;
- * the cell (stage 0), the place in v (1), the string there (2); then the answer. */
-uint64_t vocab_hash(const char *s, size_t n);
-void vocab_prefetch(const struct vocab *v, int stage, uint64_t hash, size_t n);
-int64_t vocab_find(const struct vocab *v, uint64_t hash, const char *s, size_t n);
+/* Many at once, whose memory is then fetched ahead. */
+struct vocab_query {
+    const char *s;
+    size_t n;
+    int64_t id; /* -1: none */
+    uint64_t hash;
+};
+void vocab_find_many(const struct vocab *v, struct vocab_query *q, size_t n);
 
 #endif
