@@ -309,12 +309,12 @@ size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k)
 
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
                 const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                bool accumulate, double *squares, void *scratch)
+                bool accumulate, bool far, double *squares, void *scratch)
 {
     if (b == GEMM_OWN) {
-        const struct gemm_epilogue ep = {.squares = squares};
+        const struct gemm_epilogue ep = {.squares = squares, .far = far};
         gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate,
-                         squares ? &ep : NULL, scratch);
+                         squares || far ? &ep : NULL, scratch);
         return;
     }
     if (squares)

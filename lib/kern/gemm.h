@@ -65,7 +65,9 @@ struct gemm_epilogue {
     const float *residual; /* [m, n] with leading dimension ldr added, or NULL; may be y itself */
     int ldr;
     bool accumulate; /* y += instead of y = */
-    double *squares; /* gemm_wgrad()'s alone; else NULL */
+    /* gemm_wgrad()'s alone: */
+    double *squares;
+    bool far;
 };
 
 /* scratch below: gemm_scratch() bytes, 64-byte aligned, shared by the team; NULL where that is 0.
@@ -79,10 +81,11 @@ void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const f
 void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
                 float *dx, int lddx, bool accumulate, void *scratch);
 /* dw[n, k] += dy[m, n]ᵀ · x[m, k]; accumulate false: =. squares, or NULL: gets Σ dw² of each part
- * of the new dw, by ops.h's sum_squares_rows(); parts are cut by n and k alone. */
+ * of the new dw, by ops.h's sum_squares_rows(); parts are cut by n and k alone.
+ * far: dw is part of more than a cache keeps until it is read. */
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
                 const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                bool accumulate, double *squares, void *scratch);
+                bool accumulate, bool far, double *squares, void *scratch);
 /* How many parts that are; 0: the backend sums nothing, squares must be NULL. */
 size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k);
 

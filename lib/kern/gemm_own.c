@@ -185,6 +185,7 @@ struct product {
     int ldc;
     int all_k, kc; /* words of a job's blocks of k, at most */
     bool own_a;    /* a job packs its panels of a */
+    bool once;     /* nobody adds to what a tile stores: it goes past the caches */
     const struct gemm_epilogue *ep;
     /* the team's block of k */
     bool add, last;
@@ -325,13 +326,31 @@ static void edge_tile(const struct product *p, struct own_operands *o, int rows,
         memcpy(c + (size_t)r * ldc, tmp + r * nr, (size_t)cols * sizeof *c);
 }
 
-static void micro_kernel(const struct product *p, struct own_operands *o, int row, int jr)
+/* Through a tile that stays in the first-level cache: fetching the lines that are stored would cost
+ * as much as to store them. */
+static void put_tile(const struct product *p, struct own_operands *o, int ir, int jr, int cols)
+{
+    _Alignas(64) float tmp[OWN_MAX_TILE];
+    float *c = o->c;
+    int nr = p->kn->nr;
+    o->c = tmp;
+    o->ldc = (size_t)nr;
+    p->kn->tile(o);
+    if (p->ep->squares)
+        p->ep->squares[times(ir, p->b_panels) + (size_t)jr] =
+            ops_get()->sum_squares_rows(tmp, nr, cols, o->rows);
+    p->kn->put(c, (size_t)p->ldc, tmp, o->rows, cols);
+}
+
+static void micro_kernel(const struct product *p, struct own_operands *o, int ir, int jr)
 {
     const struct own_kernels *kn = p->kn;
     int col = jr * kn->nr, cols = least(p->n - col, kn->nr);
-    o->c = p->c + times(row, p->ldc) + col;
+    o->c = p->c + times(panel_row(p, ir), p->ldc) + col;
     o->ldc = (size_t)p->ldc;
-    if (cols == kn->nr && o->rows % kn->row_unit == 0)
+    if (p->once)
+        put_tile(p, o, ir, jr, cols);
+    else if (cols == kn->nr && o->rows % kn->row_unit == 0)
         kn->tile(o);
     else
         edge_tile(p, o, o->rows, cols);
@@ -374,9 +393,9 @@ static void macro_kernel(const struct product *p, const struct a_block *a, const
                 o.ahead = ahead_a(p, a, ir + 1, jr - b->j);
             else if (fetched < to_fetch)
                 o.ahead = ahead_b(p, next, fetched++);
-            micro_kernel(p, &o, row, jr);
+            micro_kernel(p, &o, ir, jr);
         }
-        if (last && p->ep)
+        if (last && p->ep && !p->once)
             finish(p, ir, b);
     }
 }
@@ -439,6 +458,8 @@ static void block(struct worker *wk, const struct product *p, int64_t job, bool 
     }
     if (kn->end)
         kn->end();
+    if (p->once)
+        kn->put_end();
 }
 
 /* Strips of k: of b, and of a where its vectors lie across memory. */
@@ -507,6 +528,7 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
     p.all_k = k;
     p.kc = kind == GEMM_NN ? kn->kc_dgrad : kn->kc;
     cut(&p, wk->n);
+    p.once = ep && ep->far && !add && words(kn, k) <= kn->kc_put;
     float *to_b = b_packed ? NULL : scratch + round_up(a_floats(kn, m, k));
     bool back = false;
     for (int step = team_k(kn, k); p.k0 < k; p.k0 += step) {

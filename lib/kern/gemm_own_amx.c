@@ -18,11 +18,14 @@
 #    define OWN_KC        512
 #    define OWN_KC_DGRAD  512
 #    define OWN_KC_TEAM   4096
+#    define OWN_KC_PUT    192
 #    define OWN_JOB_A     8
 #    define OWN_JOB_B     12
 #    define OWN_ROW_B     24
 #    define OWN_BEGIN     tiles_begin
 #    define OWN_END       tiles_end
+#    define OWN_PUT       put_rows
+#    define OWN_PUT_END   v_stream_end
 
 enum { ROWS = 16, TILE = 16 * 16 }; /* words of a tile */
 
@@ -90,6 +93,7 @@ static int whole(int rows)
 
 static void plain_a_along(float *to, int rows, const float *x, size_t ldx, int k);
 static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int k);
+static void put_rows(float *c, size_t ldc, const float *tile, int rows, int n);
 
 #    include "kern/gemm_own_impl_int.h"
 
@@ -121,6 +125,18 @@ static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int 
                                               : v_set(0));
             }
             v_transpose(to, VL, in, VL);
+        }
+}
+static void put_rows(float *c, size_t ldc, const float *tile, int rows, int n)
+{
+    bool lines = ((uintptr_t)c | ldc * sizeof *c) % sizeof(vf) == 0;
+    for (int r = 0; r < rows; r++, c += ldc, tile += 2 * VL)
+        for (int i = 0; i < n; i += VL) {
+            size_t lanes = (size_t)(n - i < VL ? n - i : VL);
+            if (lines && lanes == VL)
+                v_stream(c + i, v_load(tile + i));
+            else
+                v_st(c + i, v_load(tile + i), lanes);
         }
 }
 #else

@@ -31,11 +31,14 @@
 #    define OWN_KC       1024
 #    define OWN_KC_DGRAD 768
 #    define OWN_KC_TEAM  3072
+#    define OWN_KC_PUT   0
 #    define OWN_JOB_A    (168 / OWN_M)
 #    define OWN_JOB_B    (64 / OWN_N)
 #    define OWN_ROW_B    (3072 / OWN_N)
 #    define OWN_BEGIN    NULL
 #    define OWN_END      NULL
+#    define OWN_PUT      NULL
+#    define OWN_PUT_END  NULL
 #endif
 
 /* Words ahead that the micro-kernel fetches into L1: about what memory takes to answer. */
@@ -344,9 +347,9 @@ OWN_PACK_A(plain, false)
 #define OWN_TABLE(name)                                                                            \
     {                                                                                              \
         OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_FETCHES, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, \
-            OWN_KC_DGRAD, OWN_KC_TEAM, OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN, OWN_END,        \
-            own_tile_of, name##_a_along, name##_a_across, name##_b_along, name##_b_strip,          \
-            name##_w_along, name##_w_strip                                                         \
+            OWN_KC_DGRAD, OWN_KC_TEAM, OWN_KC_PUT, OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN,     \
+            OWN_END, own_tile_of, OWN_PUT, OWN_PUT_END, name##_a_along, name##_a_across,           \
+            name##_b_along, name##_b_strip, name##_w_along, name##_w_strip                         \
     }
 
 #if defined(OWN_TILES)

@@ -51,6 +51,7 @@ struct own_kernels {
     int kc_tile;      /* words along k of a register tile, for the first-level cache */
     int kc, kc_dgrad; /* words along k of a job's blocks of a and b, for the second */
     int kc_team;      /* words along k that the team packs at a time */
+    int kc_put;       /* of so few, a block of each at most, c may go past the caches */
     int job_a, job_b; /* panels of a and b in a job, or */
     int row_b;        /* panels of b in a job that packs its panels of a itself */
     /* What the calling thread needs before and after its tiles, or NULL. */
@@ -58,6 +59,10 @@ struct own_kernels {
     void (*end)(void);
     /* Each element of c is one chain in ascending k, whatever rows is. Writes whole row_units. */
     void (*tile)(const struct own_operands *o);
+    /* Copies rows of nr floats, of which n are wanted, past the caches; put_end() before another
+     * thread reads them. NULL where kc_put is 0. */
+    void (*put)(float *c, size_t ldc, const float *tile, int rows, int n);
+    void (*put_end)(void);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
      * elements each: of a, rows of them, of b, n ≤ nr, or for strips all n, their panels `panel`
      * floats apart. */

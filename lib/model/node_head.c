@@ -130,7 +130,7 @@ static void gradients(struct worker *w, const struct pass *p, const struct node 
     }
     if (n->param_grad[0])
         gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, ld, x, ldx,
-                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0),
+                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0), pass_far(p),
                    from + n_rows == p->n_rows ? pass_squares(p, n->param[0]) : NULL, a->gemm);
 }
 

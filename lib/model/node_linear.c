@@ -92,7 +92,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     if (n->param_grad[0]) {
         const float *x = pass_value(p, n->in[0], &ldx);
         gemm_wgrad(w, p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in, dy, lddy, x, ldx,
-                   pass_param_grad(p, n->param[0]), n_in, pass_adds(p, n, 0),
+                   pass_param_grad(p, n->param[0]), n_in, pass_adds(p, n, 0), pass_far(p),
                    pass_squares(p, n->param[0]), area);
     }
 }

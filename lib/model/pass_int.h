@@ -115,6 +115,12 @@ static inline bool pass_adds(const struct pass *p, const struct node *n, int k)
     return !p->fresh || !n->param_first[k];
 }
 
+/* Whether caches lose a gradient before the update reads it. */
+static inline bool pass_far(const struct pass *p)
+{
+    return gemm_far(p->graph->n_elem);
+}
+
 /* The gradient of n's k-th parameter, a vector, from the parts of n_tiles tiles, ldp apart. Ends
  * with a barrier. */
 void pass_sum_parts(struct worker *w, const struct pass *p, const struct node *n, int k,

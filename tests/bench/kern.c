@@ -124,7 +124,7 @@ static void product_pass(struct worker *w, void *arg)
             gemm_dgrad(w, p->g, p->m, p->y, p->ldy, p->x, p->k, false, p->scratch);
         else
             gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->ldy, p->x, p->k, p->dw, p->k,
-                       true, NULL, p->scratch);
+                       true, false, NULL, p->scratch);
         watch_stop(w, &p->watch);
         if (w->tid == 0)
             p->time_s[r] = p->watch.best;

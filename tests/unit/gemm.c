@@ -13,6 +13,7 @@ struct job {
     float *x, *w, *dy; /* [m, k+pad], [n, k], [m, n+pad] */
     float *out;        /* [m, n+pad], [m, k+pad] or [n, k+pad] */
     bool accumulate;
+    bool far;
     double *squares;
     const struct gemm_epilogue *ep;
     bool failed;
@@ -34,7 +35,7 @@ static void pass_of(struct worker *w, void *arg)
         break;
     case WGRAD:
         gemm_wgrad(w, j->b, j->t, j->m, j->n, j->k, j->dy, ldy, j->x, ldx, j->out, ldx,
-                   j->accumulate, j->squares, j->scratch);
+                   j->accumulate, j->far, j->squares, j->scratch);
         break;
     }
 }
@@ -130,6 +131,7 @@ static void sizes(enum gemm_backend b, enum gemm_dtype t)
                 for (int what = FORWARD; what <= WGRAD; what++) {
                     struct gemm_epilogue ep = {.accumulate = j.accumulate};
                     j.what = (enum what)what;
+                    j.far = in & 1;
                     j.ep = &ep;
                     double err = check(&j);
                     if (!(err <= most))
@@ -330,7 +332,7 @@ static void squares(enum gemm_backend b, enum gemm_dtype t)
     double most = 0;
     bool same = true;
     for (size_t i = 0; i < ARRAY_LEN(m_n_k); i++) {
-        struct job j = {.b = b, .t = t, .what = WGRAD, .pad = 1, .accumulate = i & 1};
+        struct job j = {.b = b, .t = t, .what = WGRAD, .pad = 1, .accumulate = i & 1, .far = i & 2};
         j.m = m_n_k[i][0], j.n = m_n_k[i][1], j.k = m_n_k[i][2];
         size_t n_sums = gemm_wgrad_squares(b, t, j.n, j.k), n = (size_t)(j.n * (j.k + 1));
         double *first = calloc(n_sums, sizeof *first), want = 0, got = 0;
