@@ -11,6 +11,7 @@
 /* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results; as much again while some
  * still see the table before. */
 enum { FIRST_BITS = 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
+enum { GRANT = 16 }; /* cells that a struct cache counts at once: all threads write their number */
 
 #define ALL UINT64_MAX
 #define KEEP(n)                                          \
@@ -30,7 +31,6 @@ const uint64_t cache_keep[CACHE_INLINE + 1][4] = {
     KEEP_ON(15),
 };
 
-/* All but what is in cells is written with the lock held. */
 struct cache_pool {
     uint32_t *words;
     atomic_size_t used;
@@ -40,8 +40,9 @@ struct cache_table {
     struct cache_cell *cells;
     size_t n_cells;
     struct cache_pool *pool; /* also of the table before, if that one grew */
-    atomic_size_t used;      /* cells */
-    int n_users;
+    int n_users;             /* with the lock held */
+    char apart[128];         /* threads write the next one often, and read the others */
+    atomic_size_t used;      /* cells, and those granted */
 };
 
 struct cache_shared {
@@ -51,10 +52,9 @@ struct cache_shared {
     struct cache_table *old; /* NULL: nobody sees the one before any more */
 };
 
-static void lock(struct cache_shared *s)
+static bool try_lock(struct cache_shared *s)
 {
-    if (s->n_users > 1)
-        pthread_mutex_lock(&s->lock);
+    return s->n_users == 1 || pthread_mutex_trylock(&s->lock) == 0;
 }
 
 static void unlock(struct cache_shared *s)
@@ -109,6 +109,7 @@ static void see(struct cache *c, struct cache_table *t)
     c->n_cells = t->n_cells;
     c->homes = (t->n_cells - 2) * sizeof *t->cells;
     c->pool = t->pool->words;
+    c->n_granted = 0;
     t->n_users++;
 }
 
@@ -248,11 +249,13 @@ static int replace(struct cache_shared *s, struct err *e)
     return 0;
 }
 
+/* Who does not get the lock goes on with the table at hand: another one makes room. */
 static NO_INLINE int move_on(struct cache *c, size_t n, struct err *e)
 {
     struct cache_shared *s = c->shared;
     int rc = 0;
-    lock(s);
+    if (!try_lock(s))
+        return 0;
     const struct cache_table *now = atomic_load(&s->table);
     if (!s->old && is_full(now, n))
         rc = replace(s, e);
@@ -294,11 +297,10 @@ bool cache_long_is(const struct cache *c, const struct cache_cell *cell, const c
 /* The place of n words in the pool; 0: there is no room. */
 static uint32_t take_words(struct cache_pool *p, size_t n)
 {
-    const size_t at = used(&p->used);
-    if (POOL_WORDS - at < n)
+    if (used(&p->used) + n > POOL_WORDS)
         return 0;
-    atomic_store_explicit(&p->used, at + n, memory_order_relaxed);
-    return (uint32_t)at;
+    const size_t at = atomic_fetch_add_explicit(&p->used, n, memory_order_relaxed);
+    return at + n <= POOL_WORDS ? (uint32_t)at : 0;
 }
 
 /* ids as a cell holds them, and their number there; 0: there is no room for so many. */
@@ -334,24 +336,50 @@ static uint64_t keep_bytes(struct cache_pool *p, const struct cache_key *k, size
     return k->k1 | at;
 }
 
+/* A cell more, if the table has room for it. */
+static bool grant(struct cache *c)
+{
+    struct cache_table *t = c->table;
+    const size_t most = t->n_cells - t->n_cells / 4;
+    if (c->n_granted == 0) {
+        if (used(&t->used) >= most ||
+            atomic_fetch_add_explicit(&t->used, GRANT, memory_order_relaxed) >= most)
+            return false;
+        c->n_granted = GRANT;
+    }
+    c->n_granted--;
+    return true;
+}
+
+/* An empty cell becomes this thread's, which looks empty to others still; false: another's. */
+static bool claim(const struct cache *c, struct cache_cell *cell)
+{
+    uint32_t n_ids = 0;
+    if (c->shared->n_users == 1)
+        return true;
+    return atomic_compare_exchange_strong_explicit(&cell->n_ids, &n_ids, CACHE_NONE,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
 /* With ids as pack_ids() gave them. */
 static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, size_t n,
                                     const uint32_t ids[CACHE_IDS], uint32_t n_ids, bool *mine)
 {
-    struct cache_table *t = c->table;
     bool found;
     struct cache_cell *cell = cache_place(c, k, n, &found);
     *mine = false;
     if (found)
         return cell;
-    const size_t n_used = used(&t->used);
-    const uint64_t k1 = n_used < t->n_cells - t->n_cells / 4 ? keep_bytes(t->pool, k, n) : 0;
-    if (!k1)
+    if (!grant(c))
         return NULL;
+    const uint64_t k1 = keep_bytes(c->table->pool, k, n);
+    if (!k1 || !claim(c, cell)) {
+        c->n_granted++;
+        return NULL;
+    }
     put(&cell->k0, k->k0);
     set_ids(cell, ids, n_ids);
     atomic_store_explicit(&cell->k1, k1, memory_order_release);
-    atomic_store_explicit(&t->used, n_used + 1, memory_order_relaxed);
     *mine = true;
     return cell;
 }
@@ -359,21 +387,13 @@ static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, 
 struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t n, bool *mine)
 {
     static const uint32_t none[CACHE_IDS] = {0};
-    lock(c->shared);
-    struct cache_cell *cell = take_cell(c, k, n, none, CACHE_NONE, mine);
-    unlock(c->shared);
-    return cell;
+    return take_cell(c, k, n, none, CACHE_NONE, mine);
 }
 
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids)
 {
-    const bool many = n_ids > CACHE_IDS;
     uint32_t packed[CACHE_IDS] = {0};
-    if (many)
-        lock(c->shared);
     const uint32_t n = pack_ids(c->table->pool, ids, n_ids, packed);
-    if (many)
-        unlock(c->shared);
     if (n)
         set_ids(cell, packed, n);
 }
@@ -383,9 +403,7 @@ void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint3
 {
     uint32_t packed[CACHE_IDS] = {0};
     bool mine;
-    lock(c->shared);
     const uint32_t count = pack_ids(c->table->pool, ids, n_ids, packed);
     if (count)
         take_cell(c, k, n, packed, count, &mine);
-    unlock(c->shared);
 }

@@ -8,9 +8,11 @@
  * The table that a struct cache sees changes only in its cache_ready(), so that keys hashed and
  * fetched ahead stay good for a batch.
  *
- * Looking up takes no lock: a cell is written once, k1 last, and its ids, if they come later, with
- * their number last. Who takes a cell holds a lock, and tables that grow or are to be forgotten are
- * replaced by others, at most two at a time, and freed when nobody sees them any more.
+ * Neither looking up nor taking a cell waits for another thread: a cell is claimed by its number of
+ * ids, then written once, k1 last, and its ids, if they come later, with their number last. Who
+ * finds it claimed and not yet written has no room. Tables that grow or are to be forgotten are
+ * replaced by others, with a lock held, at most two at a time, and freed when nobody sees them any
+ * more; a piece that another thread keeps in the one before meanwhile may be lost.
  */
 #ifndef TOKEN_CACHE_H
 #define TOKEN_CACHE_H
@@ -63,6 +65,7 @@ struct cache {
     const uint32_t *pool; /* words */
     struct cache_table *table;
     struct cache_shared *shared;
+    size_t n_granted; /* cells that may still be taken without asking the table */
 };
 
 /* beside: another thread's, whose table it is to share; before any of those is used. NULL: none. */
@@ -124,12 +127,17 @@ static ALWAYS_INLINE uint64_t cache_load(const _Atomic uint64_t *p)
     return atomic_load_explicit((_Atomic uint64_t *)p, memory_order_acquire);
 }
 
-/* Of a short piece. k1 is loaded first: the k0 of a cell that is being taken is still 0, as that of
- * a piece of NULs. */
+/* Of a short piece; k1: the cell's, which is loaded first: the k0 of a cell that is being taken is
+ * still 0, as that of a piece of NULs. */
+static ALWAYS_INLINE bool cache_is_with(const struct cache_cell *cell, uint64_t k1,
+                                        const struct cache_key *k)
+{
+    return ((k1 ^ k->k1) | (cache_load(&cell->k0) ^ k->k0)) == 0;
+}
+
 static ALWAYS_INLINE bool cache_is(const struct cache_cell *cell, const struct cache_key *k)
 {
-    const uint64_t k1 = cache_load(&cell->k1);
-    return ((k1 ^ k->k1) | (cache_load(&cell->k0) ^ k->k0)) == 0;
+    return cache_is_with(cell, cache_load(&cell->k1), k);
 }
 
 /* The piece's cell; *found: false where it has none, then the empty one that it could have taken.
@@ -140,10 +148,11 @@ cache_place(const struct cache *c, const struct cache_key *k, size_t n, bool *fo
     for (struct cache_cell *cell = k->home;; cell++) {
         if (UNLIKELY(cell == c->cells + c->n_cells))
             cell = c->cells;
-        *found = cache_is(cell, k) ||
-                 (n > CACHE_INLINE && cache_load(&cell->k1) >= CACHE_LONG &&
-                  cache_load(&cell->k0) == k->k0 && cache_long_is(c, cell, k->s, n));
-        if (*found || cache_load(&cell->k1) == 0)
+        const uint64_t k1 = cache_load(&cell->k1); /* once: another thread may be taking the cell */
+        *found = cache_is_with(cell, k1, k) ||
+                 (n > CACHE_INLINE && k1 >= CACHE_LONG && cache_load(&cell->k0) == k->k0 &&
+                  cache_long_is(c, cell, k->s, n));
+        if (*found || k1 == 0)
             return cell;
     }
 }

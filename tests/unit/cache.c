@@ -1,6 +1,8 @@
 /* The cache of pieces: what is found is what was put, alone and by threads that share it, while it
  * grows and is forgotten. */
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "base/rng.h"
 #include "tap.h"
@@ -158,8 +160,69 @@ static void try_lengths(char c)
     cache_release(&cache);
 }
 
+/* Two that take the same pieces at the same moments. */
+enum { ROUNDS = 20000 };
+struct twin {
+    pthread_t thread;
+    struct cache cache;
+    atomic_int *arrived;
+    bool mine[ROUNDS];
+};
+
+static void *take_in_step(void *arg)
+{
+    struct twin *t = arg;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        char s[LONGEST + 16];
+        uint32_t ids[16];
+        const size_t n = piece(i * 7, s), n_ids = ids_of(s, n, ids);
+        const struct cache_key key = cache_key(&t->cache, s, n);
+        /* the second to arrive is ahead by as long as the first needs to see it */
+        if (atomic_fetch_add(t->arrived, 1) % 2)
+            for (volatile uint32_t k = i % 64; k > 0; k--)
+                ;
+        for (int k = 0; atomic_load(t->arrived) < 2 * ((int)i + 1); k++)
+            if (k > 1000)
+                sched_yield();
+        struct cache_cell *cell = cache_take(&t->cache, &key, n, &t->mine[i]);
+        if (t->mine[i])
+            cache_fill(&t->cache, cell, ids, n_ids);
+    }
+    return NULL;
+}
+
+static void try_in_step(void)
+{
+    static struct twin t[2];
+    atomic_int arrived = 0;
+    struct err e;
+    size_t n_both = 0, n_wrong = 0;
+    t[0].arrived = t[1].arrived = &arrived;
+    if (!ok(cache_init(&t[0].cache, NULL, &e) == 0 && cache_init(&t[1].cache, &t[0].cache, &e) == 0,
+            "two that take the same pieces at the same moments"))
+        return;
+    pthread_create(&t[1].thread, NULL, take_in_step, &t[1]);
+    take_in_step(&t[0]);
+    pthread_join(t[1].thread, NULL);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        char s[LONGEST + 16];
+        uint32_t ids[16], got[64];
+        const size_t n = piece(i * 7, s), n_ids = ids_of(s, n, ids);
+        const struct cache_key key = cache_key(&t[1].cache, s, n);
+        const struct cache_cell *cell = cache_find(&t[1].cache, &key, n);
+        n_both += t[0].mine[i] && t[1].mine[i];
+        n_wrong += !cell || cache_all_ids(&t[1].cache, got, cell) != n_ids ||
+                   memcmp(got, ids, n_ids * sizeof *got) != 0;
+    }
+    is_int(n_both, 0, "no piece is both's to fill");
+    is_int(n_wrong, 0, "all are filled");
+    cache_release(&t[0].cache);
+    cache_release(&t[1].cache);
+}
+
 int main(void)
 {
+    try_in_step();
     try_lengths('a');
     try_lengths('\0');
     try_threads(1);
