@@ -6,48 +6,37 @@
 #include "base/compiler.h"
 #include "shard/ids_int.h"
 
-static uint32_t widen(void *RESTRICT to, const void *RESTRICT from, size_t n)
+/* Ids of some bytes each to ids of others, on a processor that stores the lowest byte first. */
+static ALWAYS_INLINE uint32_t convert(unsigned char *RESTRICT to, const size_t to_bytes,
+                                      const unsigned char *RESTRICT from, const size_t from_bytes,
+                                      size_t n)
 {
-    unsigned char *dst = to;
-    const unsigned char *src = from;
     uint32_t top = 0;
     for (size_t i = 0; i < n; i++) {
-        uint16_t v;
-        memcpy(&v, src + 2 * i, 2);
-        uint32_t id = v;
-        memcpy(dst + 4 * i, &id, 4);
+        uint16_t half;
+        uint32_t id;
+        memcpy(from_bytes == 2 ? (void *)&half : &id, from + from_bytes * i, from_bytes);
+        id = from_bytes == 2 ? half : id;
+        half = (uint16_t)id;
+        memcpy(to + to_bytes * i, to_bytes == 2 ? (void *)&half : &id, to_bytes);
         top = id > top ? id : top;
     }
     return top;
+}
+
+static uint32_t widen(void *RESTRICT to, const void *RESTRICT from, size_t n)
+{
+    return convert(to, 4, from, 2, n);
 }
 
 static uint32_t narrow(void *RESTRICT to, const void *RESTRICT from, size_t n)
 {
-    unsigned char *dst = to;
-    const unsigned char *src = from;
-    uint32_t top = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t id;
-        memcpy(&id, src + 4 * i, 4);
-        uint16_t v = (uint16_t)id;
-        memcpy(dst + 2 * i, &v, 2);
-        top = id > top ? id : top;
-    }
-    return top;
+    return convert(to, 2, from, 4, n);
 }
 
 static uint32_t copy(void *RESTRICT to, const void *RESTRICT from, size_t n)
 {
-    unsigned char *dst = to;
-    const unsigned char *src = from;
-    uint32_t top = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t id;
-        memcpy(&id, src + 4 * i, 4);
-        memcpy(dst + 4 * i, &id, 4);
-        top = id > top ? id : top;
-    }
-    return top;
+    return convert(to, 4, from, 4, n);
 }
 
 static uint32_t most(const uint32_t *ids, size_t n)
