@@ -484,6 +484,14 @@ static const char *other_kind(const char *p, size_t n)
     return NULL;
 }
 
+int doc_check_kind(const struct doc *rec, struct err *e)
+{
+    const char *other = rec->line > 1 ? NULL
+                        : rec->raw    ? other_kind(rec->raw, rec->raw_len)
+                                      : other_kind(rec->text, rec->len);
+    return UNLIKELY(other != NULL) ? err_set(e, "%s: this is %s", rec->file, other) : 0;
+}
+
 /* As doc_parse, of what may be wrong. */
 static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
                      struct err *e)
@@ -493,11 +501,8 @@ static int parse_any(const struct docs_opt *o, struct doc *rec, struct buf *scra
     struct doc before = *rec;
     buf_clear(scratch);
     int r;
-    const char *other = rec->line > 1 ? NULL
-                        : rec->raw    ? other_kind(rec->raw, rec->raw_len)
-                                      : other_kind(rec->text, rec->len);
-    if (UNLIKELY(other != NULL))
-        return err_set(e, "%s: this is %s", rec->file, other);
+    if (doc_check_kind(rec, e) < 0)
+        return -1;
     cut_return(rec);
     r = rec->raw ? parse_record(o, rec, scratch, replaced, &why)
                  : make_valid(o, rec->utf8_ok, &rec->text, &rec->len, scratch, replaced, &why);

@@ -140,6 +140,8 @@ bool docs_part_next(struct docs_lines *lines, const struct docs_part *part, cons
 void docs_lines_release(struct docs_lines *l);
 int doc_parse(const struct docs_opt *o, struct doc *rec, struct buf *scratch, bool *replaced,
               struct err *e);
+/* -1 where a file's first record tells that it is a shard or weights; doc_parse looks itself. */
+int doc_check_kind(const struct doc *rec, struct err *e);
 void docs_accept(struct docs *d, const struct doc *doc, bool replaced);
 void docs_accept_many(struct docs *d, const struct docs_counts *more); /* none skipped */
 int docs_reject(struct docs *d, const struct doc *rec, struct err *e);

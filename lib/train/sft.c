@@ -84,6 +84,8 @@ static int read_records(struct reader *r, struct docs *d, struct err *e)
 
     while ((got = docs_next_raw(d, &rec, e)) > 0) {
         struct err why = {0};
+        if (doc_check_kind(&rec, e) < 0)
+            return -1;
         int rc =
             encode_record(r, rec.raw ? rec.raw : rec.text, rec.raw ? rec.raw_len : rec.len, &why);
         if (rc > 0) {

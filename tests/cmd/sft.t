@@ -144,6 +144,8 @@ same rej bad.jsonl "keeps what was skipped"
 same skipped/model.safetensors a/model.safetensors "and the rest is learnt alike"
 fails 1 'learn from: all [0-9]+ records were left out, the first because bad.jsonl:[0-9]+: .' "nothing left" train -o none --on-error skip bad.jsonl
 : >empty
+fails 1 'x.tok: this is a token shard' "a shard, whatever is to be done with bad records" \
+    train -o none3 --on-error skip x.tok
 fails 1 'no conversation to learn from: there is no record' "nothing at all" train -o none2 empty
 bpe-train -q -s 270 --special '<|endoftext|>' -o plain.json text
 tokenize -q -t plain.json -o p.tok text
