@@ -34,7 +34,7 @@ struct result {
 struct tokenize {
     struct prog *prog;
     struct docs_opt docs_opt;
-    const char *tokenizer_path, *out_path, *bos, *eos, *pad, *split;
+    const char *tokenizer_path, *out_path, *bos, *eos, *pad, *split, *split_regex;
     bool convert, text_ids, offsets, no_embed, deflate, quiet, progress;
     int verbose;
     int64_t n_threads;
@@ -208,7 +208,7 @@ static int open_shard(struct tokenize *t, const struct special_ids *s, struct er
 static int convert(struct tokenize *t, struct err *e)
 {
     size_t n;
-    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, e);
+    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, t->split_regex, e);
     if (!t->tokenizer)
         return -1;
     prog_talk(t->prog, "%s", tokenizer_describe(t->tokenizer));
@@ -253,7 +253,7 @@ static int check_files(const struct tokenize *t, struct err *e)
 
 static int open_all(struct tokenize *t, struct err *e)
 {
-    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, e);
+    t->tokenizer = tokenizer_open_split(t->tokenizer_path, t->split, t->split_regex, e);
     if (!t->tokenizer)
         return -1;
     prog_talk(t->prog, "%s", tokenizer_describe(t->tokenizer));
@@ -355,7 +355,12 @@ int main(int argc, char **argv)
          .name = "split",
          .dst = &t.split,
          .arg = "NAME",
-         .help = "how text is split for ranks of tiktoken: r50k, cl100k or o200k"},
+         .help = "how text is split for ranks of tiktoken: r50k, cl100k, o200k, llama3 or qwen2"},
+        {.kind = OPT_STR,
+         .name = "split-regex",
+         .dst = &t.split_regex,
+         .arg = "RE",
+         .help = "the same, by a regular expression whose matches are pieces"},
         {.kind = OPT_FLAG,
          .name = "convert",
          .dst = &t.convert,
@@ -414,7 +419,7 @@ int main(int argc, char **argv)
                      .synopsis =
                          "-t tokenizer.json [-o x.tok] [--text-ids [--offsets]] [--no-embed] [-z] "
                          "[FILE...]\n"
-                         "-t FILE [--split NAME] --convert [-o tok.json]\n",
+                         "-t FILE [--split NAME | --split-regex RE] --convert [-o tok.json]\n",
                      .opts = opts};
     int rc = -1;
     t.prog = &p;

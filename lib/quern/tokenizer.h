@@ -35,8 +35,11 @@ void ids_release(struct ids *ids);
  * gzipped), or a directory that holds a tokenizer.json. What a file asks for and quern does not do
  * is refused by name. */
 struct tokenizer *tokenizer_open(const char *path, struct err *e);
-/* The same, and tiktoken's rank files, which need a split: "r50k", "cl100k" or "o200k". */
-struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e);
+/* The same, and tiktoken's rank files, which need a split: "r50k", "cl100k", "o200k", "llama3" or
+ * "qwen2", or else (split NULL) a regular expression as of tokenizer.json, whose matches are
+ * pieces. Both NULL: not given. */
+struct tokenizer *tokenizer_open_split(const char *path, const char *split, const char *regex,
+                                       struct err *e);
 /* The same from memory; name is for messages. */
 struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, struct err *e);
 /* For less than all: what is not asked for is not read from the file, which is quicker. Decoding

@@ -93,7 +93,7 @@ int import_document(enum import_kind k, const char *p, size_t n, const struct im
 {
     switch (k) {
     case IMPORT_RANKS:
-        return import_ranks(p, n, opt->split, json, e);
+        return import_ranks(p, n, opt->split, opt->split_regex, json, e);
     case IMPORT_SP:
         return import_sp(p, n, json, e);
     case IMPORT_GGUF:

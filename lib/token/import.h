@@ -26,7 +26,8 @@
 
 enum import_kind { IMPORT_NONE, IMPORT_RANKS, IMPORT_SP, IMPORT_GGUF, IMPORT_BERT };
 struct import_opt {
-    const char *split; /* of IMPORT_RANKS: "r50k", "cl100k" or "o200k"; NULL: not given */
+    /* Of IMPORT_RANKS: the name of a split, or its pattern; NULL: not given. */
+    const char *split, *split_regex;
     int lowercase;     /* of IMPORT_BERT: 1 yes, 0 no, -1: no, if a token has a capital letter */
 };
 

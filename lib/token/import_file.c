@@ -54,6 +54,18 @@ static int config_lowercase(const char *path, int *lowercase, struct err *e)
     return rc;
 }
 
+/* Only ranks are told how to split. */
+static int check_split(const struct import_opt *opt, const char *path, enum import_kind kind,
+                       struct err *e)
+{
+    const char *option = opt->split ? "--split" : opt->split_regex ? "--split-regex" : NULL;
+    if (!option)
+        return 0;
+    if (kind == IMPORT_NONE)
+        return err_usage(e, "%s is for rank files; %s is none", option, path);
+    return err_usage(e, "%s is for rank files; %s is %s", option, path, import_name(kind));
+}
+
 /* A file that is read as a whole. Takes text. */
 static char *convert(char *text, size_t len, const char *path, const struct import_opt *given,
                      size_t *n, struct err *e)
@@ -67,16 +79,10 @@ static char *convert(char *text, size_t len, const char *path, const struct impo
         err_set(e, "%s: %s; name a tokenizer.json", path, other);
         goto fail;
     }
-    if (kind == IMPORT_NONE && opt.split) {
-        err_usage(e, "--split is for rank files; %s is none", path);
+    if (kind != IMPORT_RANKS && check_split(&opt, path, kind, e) < 0)
         goto fail;
-    }
     if (kind == IMPORT_NONE)
         return text;
-    if (opt.split && kind != IMPORT_RANKS) {
-        err_usage(e, "--split is for rank files; %s is %s", path, import_name(kind));
-        goto fail;
-    }
     if (kind == IMPORT_BERT && opt.lowercase < 0 && config_lowercase(path, &opt.lowercase, e) < 0)
         goto fail;
     if (import_document(kind, text, len, &opt, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
@@ -104,8 +110,8 @@ char *import_load(const char *path, const struct import_opt *opt, size_t *n, str
         return NULL;
     long k = in_peek(in, &magic, 4, e);
     if (k == 4 && memcmp(magic, "GGUF", 4) == 0) {
-        if (opt->split)
-            err_usage(e, "--split is for rank files; %s is %s", path, import_name(IMPORT_GGUF));
+        if (check_split(opt, path, IMPORT_GGUF, e) < 0)
+            buf_release(&json);
         else if (load_gguf(in, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
             err_prefix(e, "%s: %s: ", path, import_name(IMPORT_GGUF));
             buf_release(&json);

@@ -31,7 +31,8 @@ struct import_vocab {
 };
 
 /* The readers of each kind. */
-int import_ranks(const char *p, size_t n, const char *split, struct buf *json, struct err *e);
+int import_ranks(const char *p, size_t n, const char *split, const char *regex, struct buf *json,
+                 struct err *e);
 int import_sp(const char *p, size_t n, struct buf *json, struct err *e);
 /* 1, and a message: the file goes on behind p[0..n), or is cut short there. */
 int import_gguf(const char *p, size_t n, struct buf *json, struct err *e);

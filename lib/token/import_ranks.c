@@ -231,24 +231,35 @@ static const struct {
 #define CL100K                                                           \
     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}|" \
     " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s"
-    {"r50k", R50K},          {"r50k_base", R50K}, {"p50k", R50K},
-    {"p50k_base", R50K},     {"gpt2", R50K},      {"cl100k", CL100K},
-    {"cl100k_base", CL100K}, {"o200k", NULL}, /* the one that tokenizer.json files have */
-    {"o200k_base", NULL},
+/* Of others, whose white space at the end is no piece of its own. */
+#define CL100K_OF(digits)                                                      \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" digits \
+    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+    {"r50k", R50K},           {"r50k_base", R50K},
+    {"p50k", R50K},           {"p50k_base", R50K},
+    {"gpt2", R50K},           {"cl100k", CL100K},
+    {"cl100k_base", CL100K},  {"o200k", NULL}, /* the one that tokenizer.json files have */
+    {"o200k_base", NULL},     {"llama3", CL100K_OF("{1,3}")},
+    {"qwen2", CL100K_OF("")},
 };
+#define SPLITS "r50k, cl100k, o200k, llama3, qwen2"
 
-int import_ranks(const char *p, size_t n, const char *split, struct buf *json, struct err *e)
+int import_ranks(const char *p, size_t n, const char *split, const char *regex, struct buf *json,
+                 struct err *e)
 {
     struct ranks r = {.p = p, .n = n, .json = json, .e = e};
-    const char *pattern = NULL;
-    if (!split)
-        return err_set(e, "a rank file does not say how text is split; use tokenize --split "
-                          "r50k, cl100k or o200k, with --convert for other programs");
+    const char *pattern = regex;
+    if (split && regex)
+        return err_usage(e, "--split and --split-regex do not go together");
+    if (!split && !regex)
+        return err_set(
+            e, "a rank file does not say how text is split; use tokenize --split NAME (" SPLITS
+               ") or --split-regex, with --convert for other programs");
     for (size_t i = 0; i < sizeof splits / sizeof *splits && !pattern; i++)
         if (strcmp(splits[i].name, split) == 0)
             pattern = splits[i].pattern ? splits[i].pattern : split_pattern("o200k");
     if (!pattern)
-        return err_usage(e, "--split: there is no split '%s' (r50k, cl100k, o200k)", split);
+        return err_usage(e, "--split: there is no split '%s' (" SPLITS ")", split);
     int rc = read_all(&r) < 0 ? -1 : put_document(&r, pattern);
     vocab_release(&r.vocab);
     free(r.bytes);

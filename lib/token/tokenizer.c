@@ -322,9 +322,10 @@ struct tokenizer *tokenizer_parse(const char *json, size_t n, const char *name, 
     return tokenizer_parse_for(TOKENIZER_ENCODES | TOKENIZER_FINGERPRINTS, json, n, name, e);
 }
 
-static struct tokenizer *open_file(int uses, const char *path, const char *split, struct err *e)
+static struct tokenizer *open_file(int uses, const char *path, const char *split, const char *regex,
+                                   struct err *e)
 {
-    const struct import_opt opt = {.split = split, .lowercase = -1};
+    const struct import_opt opt = {.split = split, .split_regex = regex, .lowercase = -1};
     struct buf file = BUF_INIT;
     struct tokenizer *t = NULL;
     struct stat st;
@@ -339,19 +340,20 @@ static struct tokenizer *open_file(int uses, const char *path, const char *split
     return t;
 }
 
-struct tokenizer *tokenizer_open_split(const char *path, const char *split, struct err *e)
+struct tokenizer *tokenizer_open_split(const char *path, const char *split, const char *regex,
+                                       struct err *e)
 {
-    return open_file(TOKENIZER_ENCODES | TOKENIZER_FINGERPRINTS, path, split, e);
+    return open_file(TOKENIZER_ENCODES | TOKENIZER_FINGERPRINTS, path, split, regex, e);
 }
 
 struct tokenizer *tokenizer_open(const char *path, struct err *e)
 {
-    return tokenizer_open_split(path, NULL, e);
+    return tokenizer_open_split(path, NULL, NULL, e);
 }
 
 struct tokenizer *tokenizer_open_for(int uses, const char *path, struct err *e)
 {
-    return open_file(uses, path, NULL, e);
+    return open_file(uses, path, NULL, NULL, e);
 }
 
 void tokenizer_close(struct tokenizer *t)

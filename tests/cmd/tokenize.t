@@ -235,7 +235,22 @@ detokenize -q --jsonl ranks.tok >ranks.out
 tokenize -q -t "$gpt2" in.jsonl | detokenize -q --jsonl >gpt2.out
 same ranks.out gpt2.out 'the text comes back'
 fails 1 '^tokenize: .*good-ranks.tiktoken: .*--split' 'ranks without --split' tokenize -t "$ranks" in.jsonl
-fails 2 'r50k, cl100k, o200k' 'an unknown split' tokenize -t "$ranks" --split gpt5 in.jsonl
+fails 2 'r50k, cl100k, o200k, llama3, qwen2' 'an unknown split' tokenize -t "$ranks" --split gpt5 in.jsonl
+fails 2 'do not go together' 'two splits' tokenize -t "$ranks" --split r50k --split-regex x in.jsonl
+fails 1 'regular expression, at byte 2: ' 'a split that is no expression' tokenize -t "$ranks" --split-regex '(x' in.jsonl
+fails 2 '--split-regex is for' 'an expression for a GGUF file' tokenize -t "$files/good-gpt-2.gguf" --split-regex x in.jsonl
+# ids 256 to 259 are two or three of white space, the whole of it, and two digits
+perl -MMIME::Base64 -e '$i = 0; print encode_base64($_, ""), " ", $i++, "\n"
+    for (map chr, 0 .. 255), " \n", "  ", " \n  ", "12"' >own.ranks
+printf '%s\n' '{"text":"12 \n  "}' >odd.jsonl
+ids_of() {
+    tokenize -q -t own.ranks "$@" --text-ids odd.jsonl
+}
+is "$(ids_of --split cl100k)" '259 258' 'cl100k: white space at the end is one piece'
+is "$(ids_of --split llama3)" '259 256 257' 'llama3: a piece ends with the last line'
+is "$(ids_of --split qwen2)" '49 50 256 257' 'qwen2: so too, and each digit is a piece'
+is "$(ids_of --split-regex '\s\s|2')" '49 50 256 257' 'an expression: matches, and what is between'
+is "$(ids_of --split-regex '.{3}')" '259 32 10 257' 'an expression with a dot'
 fails 2 '--split' 'a split for a tokenizer.json' tokenize -t "$gpt2" --split r50k in.jsonl
 fails 2 '--convert' 'documents to convert' tokenize -t "$gpt2" --convert in.jsonl
 fails 1 '^tokenize: .*bad-cut.model: .*at byte' 'a model that is cut short' \

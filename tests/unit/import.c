@@ -18,7 +18,7 @@ static struct tokenizer *open_named(const char *name)
     char *split = strchr(file, ':');
     if (split)
         *split++ = '\0';
-    return tokenizer_open_split(top_path(file), split, &e);
+    return tokenizer_open_split(top_path(file), split, NULL, &e);
 }
 
 static void same_ids(struct encoder *x, const char *text, size_t n, const json_t *want,
@@ -88,7 +88,7 @@ static void refused(void)
             snprintf(path, sizeof path, "tests/files/%s", f->d_name);
             err_clear(&e);
             struct tokenizer *t =
-                tokenizer_open_split(top_path(path), i == 2 ? "cl100k" : NULL, &e);
+                tokenizer_open_split(top_path(path), i == 2 ? "cl100k" : NULL, NULL, &e);
             ok(!t && strstr(e.msg, f->d_name), "%s: %s", f->d_name, e.msg);
             tokenizer_close(t);
             n++;
@@ -97,10 +97,10 @@ static void refused(void)
     closedir(d);
     ok(!tokenizer_open(top_path("tests/files/good-ranks.tiktoken"), &e) && strstr(e.msg, "--split"),
        "ranks without a split: %s", e.msg);
-    ok(!tokenizer_open_split(top_path("tests/files/good-ranks.tiktoken"), "x", &e) &&
+    ok(!tokenizer_open_split(top_path("tests/files/good-ranks.tiktoken"), "x", NULL, &e) &&
            e.kind == ERR_USAGE,
        "ranks with an unknown split: %s", e.msg);
-    ok(!tokenizer_open_split(top_path("tests/files/good-llama.gguf"), "cl100k", &e) &&
+    ok(!tokenizer_open_split(top_path("tests/files/good-llama.gguf"), "cl100k", NULL, &e) &&
            e.kind == ERR_USAGE,
        "a split for what needs none: %s", e.msg);
 }
@@ -126,7 +126,7 @@ static void sample(const char *file, const char *split, const char *reference)
     if (!from || !s || !want) {
         skip(1, "no reference");
     } else {
-        struct tokenizer *t = tokenizer_open_split(from, split, &e);
+        struct tokenizer *t = tokenizer_open_split(from, split, NULL, &e);
         struct encoder *x = t ? encoder_new(t, &e) : NULL;
         struct ids ids = {0};
         if (!ok(x && encoder_run(x, s, n, 0, NULL, 0, &ids, &e) == 0 && ids.n * 4 == n_want &&
