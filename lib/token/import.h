@@ -28,7 +28,7 @@ enum import_kind { IMPORT_NONE, IMPORT_RANKS, IMPORT_SP, IMPORT_GGUF, IMPORT_BER
 struct import_opt {
     /* Of IMPORT_RANKS: the name of a split, or its pattern; NULL: not given. */
     const char *split, *split_regex;
-    int lowercase;     /* of IMPORT_BERT: 1 yes, 0 no, -1: no, if a token has a capital letter */
+    int lowercase; /* of IMPORT_BERT: 1 yes, 0 no, -1: no, if a token has a capital letter */
 };
 
 /* By the first bytes, of IMPORT_BERT by the whole. */
