@@ -68,6 +68,7 @@ const char *import_unsupported(const char *p, size_t n)
         const char *begins, *what;
     } others[] = {
         {"#version", "a merges.txt, which has no vocabulary"},
+        {"\"bpe_simple_vocab", "CLIP's merges, without a vocabulary"},
         {"1 '\\x00' 1", "a vocabulary of RWKV, whose trie is not supported"},
         {"<unk>\t0\n", "a .vocab of SentencePiece, not its .model"},
         {"PK\3\4", "a zip archive, or PyTorch's"},

@@ -117,6 +117,9 @@ static int read_top(struct tokenizer *t, struct err *e)
             if (has_model)
                 return err_set(e, "'model' is there twice");
             has_model = true;
+            struct jscan ahead = j;
+            if (other && jscan_next(&ahead) != JSCAN_OBJECT) /* GPT-2 has a token "model" */
+                return no_model(other, e);
             if (read_model(t, &j, e) < 0)
                 return -1;
             continue;

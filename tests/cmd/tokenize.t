@@ -176,8 +176,10 @@ tekken {"config":{"pattern":"a"},"vocab":[{"rank":0,"token_bytes":"AA=="}]}
 tokenizer_config {"add_bos_token":true,"tokenizer_class":"LlamaTokenizer"}
 config.json {"architectures":["LlamaForCausalLM"],"vocab_size":3}
 vocab.json {"!":0,"a":1}
+vocab.json {"!":0,"model":1}
 without.what {"type":"BPE","vocab":{"a":0},"merges":[]}
 merges.txt #version:\00400.2\na\0040b\n
+CLIP's.merges "bpe_simple_vocab_16e6.txt#version:\00400.2\na\0040b\n
 RWKV 1\0040'\\x00'\00401\n
 SentencePiece,.not <unk>\t0\n<s>\t0\n
 zip PK\003\004\024
