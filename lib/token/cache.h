@@ -34,7 +34,7 @@ enum {
     CACHE_POOLED = 15,    /* as a number of ids: the first two are their place in the pool and how
                              many there are */
     CACHE_NONE = 14,      /* as a number of ids: the model is to be asked each time */
-    CACHE_HOME_BIT = 36,  /* of a hash, from which on its bits say where a home is */
+    CACHE_HOME_BIT = 39,  /* of a hash, from which on its bits say where a home is */
 };
 
 struct cache_cell {

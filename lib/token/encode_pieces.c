@@ -37,6 +37,7 @@ struct piece_run {
     const char *text;
     struct keys keys;
     bool cut; /* the next piece does not begin where one of the splitter's does */
+    bool any_cut; /* in the windows */
     struct hole hole[HOLES];
     struct piece_job jobs[HOLES];
     size_t n_holes, n_jobs, cap_room;
@@ -211,7 +212,7 @@ static NO_INLINE int add_other(struct piece_run *x, size_t i, struct ids *out, s
     struct hole *h = &x->hole[x->n_holes++];
     *h = (struct hole){.s = s, .n = n, .at = out->n, .cell = cell};
     if (x->t->settings.ignore_merges) /* nothing else tells a part from a piece */
-        h->part = (i ? is_cut(x, s) : x->cut) || is_cut(x, to);
+        h->part = (i == 0 && x->cut) || (x->any_cut && ((i && is_cut(x, s)) || is_cut(x, to)));
     return 0;
 }
 
@@ -230,8 +231,8 @@ static int add_pieces(struct piece_run *x, struct ids *out, struct err *e)
         if (i < k->n && add_other(x, i, out, e) < 0)
             return -1;
     }
-    if (x->t->settings.ignore_merges)
-        x->cut = k->n ? is_cut(x, k->s[k->n]) : x->cut;
+    if (x->t->settings.ignore_merges && k->n)
+        x->cut = x->any_cut && is_cut(x, k->s[k->n]);
     return 0;
 }
 
@@ -249,7 +250,7 @@ int piece_run_text(struct piece_run *x, const char *s, size_t n, struct ids *out
     while ((k = cut_windows(x->cutter, w, KEYS_WINDOWS, e)) > 0) {
         x->n_windows = (size_t)k;
         x->now = 0;
-        junctions_mark(x->t->junctions, s, w, (size_t)k);
+        x->any_cut = junctions_mark(x->t->junctions, s, w, (size_t)k);
         if (add_pieces(x, out, e) < 0)
             return -1;
     }

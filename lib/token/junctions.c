@@ -121,13 +121,16 @@ uint64_t junctions_between(const struct junctions *j, const unsigned char *s, ui
     return cuts;
 }
 
-void junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n)
+bool junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n)
 {
+    uint64_t any = 0;
     for (size_t i = 0; i < n; i++) {
         const uint64_t places = w[i].wide & w[i].wide >> 3;
         const uint64_t cuts =
             places ? j->between(j, (const unsigned char *)s + w[i].at, places) : 0;
         w[i].wide = cuts << 3 & ~w[i].ends;
         w[i].ends |= w[i].wide;
+        any |= w[i].wide;
     }
+    return any != 0;
 }

@@ -46,7 +46,7 @@ uint64_t junctions_between_avx512vbmi(const struct junctions *j, const unsigned 
                                       uint64_t places);
 
 /* Adds to the windows' ends the places within pieces that no token spans, and leaves in wide those
- * alone. */
-void junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n);
+ * alone: whether there are any. */
+bool junctions_mark(const struct junctions *j, const char *s, struct cut_window *w, size_t n);
 
 #endif
