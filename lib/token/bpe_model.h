@@ -62,7 +62,7 @@ static ALWAYS_INLINE uint32_t bpe_rank(const struct bpe *b, uint32_t left, uint3
 
 extern const struct model_ops bpe_ops, bpe_decode_ops; /* the latter refuses to encode */
 
-/* Pieces of 1 to BPE_FEW bytes, all of them in the vocabulary. */
+/* Pieces of 1 to BPE_FEW bytes, all of them in the vocabulary, with 32 readable bytes behind. */
 void bpe_merge_lanes(const struct bpe *b, struct piece_job *jobs, size_t n_jobs);
 
 /* The array of merges, whose opening bracket was just scanned, against the tokenizer's vocabulary;

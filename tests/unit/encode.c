@@ -5,13 +5,13 @@
 #include "quern/tokenizer.h"
 #include "tap.h"
 
-enum { MOST = 400 };
+enum { MOST = 400, WORDS = 5000 };
 
 static struct err e;
 
 static bool same_ids(struct bpe_ref *r, struct encoder *x, const char *s, size_t n)
 {
-    static uint32_t want[MOST];
+    static uint32_t want[WORDS];
     static struct ids got;
     size_t n_want;
     bpe_ref_encode(r, s, n, want, &n_want);
@@ -57,7 +57,7 @@ static void random_tokenizer(struct buf *json, const char *const symbol[], uint6
                "\"type\":\"BPE\",\"ignore_merges\":%s,\"merges\":[%s],\"vocab\":{",
                ignore_merges ? "true" : "false", merges);
     for (int i = 0; i < n; i++)
-        buf_printf(json, &e, "%s\"%s\":%d", i ? "," : "", token[i], (i * 5 + 1) % 64);
+        buf_printf(json, &e, "%s\"%s\":%d", i ? "," : "", token[i], i * 5 % 64);
     buf_puts(json, ",\"\\u0120\":64}}}", &e); /* the space */
 }
 
@@ -134,6 +134,39 @@ static void random_merges(void)
         tokenizer_close(t);
     }
     ok(same, "random merges, random texts");
+    buf_release(&json);
+}
+
+/* Many words of all lengths in one text: new pieces that are merged together, some of them again
+ * and again before they are. */
+static void random_words(void)
+{
+    struct buf json = BUF_INIT;
+    bool same = true;
+    for (uint64_t seed = 0; seed < 12 && same; seed++) {
+        static char s[WORDS + 64];
+        struct bpe_ref r;
+        struct rng g;
+        size_t n = 0;
+        random_tokenizer(&json, abc, seed, 50, seed % 4 == 3);
+        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
+        struct encoder *x = t ? encoder_new(t, &e) : NULL;
+        if (!x)
+            bail_out(e.msg);
+        bpe_ref_init(&r, json.s, json.len);
+        rng_init(&g, seed, RNG_TEST, 3);
+        while (n < WORDS - 80) {
+            const uint64_t most = rng_below(&g, 4) ? 18 : 70, len = 1 + rng_below(&g, most);
+            for (size_t k = 0; k < len; k++)
+                s[n++] = (char)('a' + rng_below(&g, 3));
+            s[n++] = ' ';
+        }
+        same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
+        bpe_ref_release(&r);
+        encoder_free(x);
+        tokenizer_close(t);
+    }
+    ok(same, "random merges, many words");
     buf_release(&json);
 }
 
@@ -225,6 +258,7 @@ static void full_cache(void)
 int main(void)
 {
     random_merges();
+    random_words();
     random_wide_merges();
     samples();
     full_cache();
