@@ -36,7 +36,7 @@ struct piece_run {
     size_t n_windows, now; /* now: the first that may hold the place asked for */
     const char *text;
     struct keys keys;
-    bool cut; /* the next piece does not begin where one of the splitter's does */
+    bool cut;     /* the next piece does not begin where one of the splitter's does */
     bool any_cut; /* in the windows */
     struct hole hole[HOLES];
     struct piece_job jobs[HOLES];
