@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "base/sys.h"
 
-/* 2 MiB at first, 32 MiB at most, and 8 MiB of long pieces and results; as much again while some
- * still see the table before. */
-enum { FIRST_BITS = 16, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
+/* 2 MiB at first, then 8, 16 and 32 at most, and 8 MiB of long pieces and results; as much again
+ * while some still see the table before. */
+enum { FIRST_BITS = 16, SECOND_CELLS = 1 << 18, MOST_CELLS = 1 << 20, POOL_WORDS = 1 << 21 };
 enum { GRANT = 16 }; /* cells that a struct cache counts at once: all threads write their number */
 
 #define ALL UINT64_MAX
@@ -236,7 +236,8 @@ static int replace(struct cache_shared *s, struct err *e)
     struct cache_pool *pool = grows ? was->pool : pool_new(e);
     if (!pool)
         return -1;
-    t = table_new(grows ? was->n_cells * 4 : was->n_cells, pool, e);
+    const size_t n_cells = was->n_cells < SECOND_CELLS ? SECOND_CELLS : was->n_cells * 2;
+    t = table_new(grows ? n_cells : was->n_cells, pool, e);
     if (!t) {
         if (!grows)
             pool_free(pool);
