@@ -252,7 +252,12 @@ static void product(struct worker *wk, enum gemm_backend backend, enum gemm_kind
     team_barrier(wk);
 }
 
-void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const float *x, int ldx,
+bool gemm_reads_bf16(enum gemm_backend b, enum gemm_dtype t)
+{
+    return b == GEMM_OWN && t == GEMM_BF16 && gemm_own_reads_bf16();
+}
+
+void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, struct gemm_rows x,
                   float *y, int ldy, const struct gemm_epilogue *ep, void *scratch)
 {
     struct gemm_epilogue rest = {0};
@@ -269,37 +274,35 @@ void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const f
         more = rest.bias || rest.pre || rest.act != ACT_NONE || rest.residual;
     }
     if (g->backend == GEMM_OWN) {
-        gemm_own_product(wk, g->dtype, GEMM_NT, m, g->n, g->k, x, ldx, g->copy, 0, y, ldy, add,
+        gemm_own_product(wk, g->dtype, GEMM_NT, m, g->n, g->k, x, gemm_f32(g->copy, 0), y, ldy, add,
                          more ? &rest : NULL, scratch);
         return;
     }
     if (g->dtype == GEMM_BF16) {
-        round_rows(wk, m, scratch, x, g->k, ldx, NULL, NULL, 0, 0);
-        x = scratch;
-        ldx = g->k;
+        round_rows(wk, m, scratch, x.at, g->k, x.ld, NULL, NULL, 0, 0);
+        x = gemm_f32(scratch, g->k);
     }
-    product(wk, g->backend, GEMM_NT, m, g->n, g->k, x, ldx, g->copy ? g->copy : g->w, g->k, y, ldy,
-            add, more ? &rest : NULL);
+    product(wk, g->backend, GEMM_NT, m, g->n, g->k, x.at, x.ld, g->copy ? g->copy : g->w, g->k, y,
+            ldy, add, more ? &rest : NULL);
 }
 
-void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
+void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, struct gemm_rows dy,
                 float *dx, int lddx, bool accumulate, void *scratch)
 {
     if (g->backend == GEMM_OWN) {
         const float *w = g->w;
         if (gemm_own_keeps_both(g->dtype))
             w = g->copy + gemm_own_weight_floats(g->n, g->k, g->dtype, false);
-        gemm_own_product(wk, g->dtype, GEMM_NN, m, g->k, g->n, dy, lddy, w, g->k, dx, lddx,
+        gemm_own_product(wk, g->dtype, GEMM_NN, m, g->k, g->n, dy, gemm_f32(w, g->k), dx, lddx,
                          accumulate, NULL, scratch);
         return;
     }
     if (g->dtype == GEMM_BF16) {
-        round_rows(wk, m, scratch, dy, g->n, lddy, NULL, NULL, 0, 0);
-        dy = scratch;
-        lddy = g->n;
+        round_rows(wk, m, scratch, dy.at, g->n, dy.ld, NULL, NULL, 0, 0);
+        dy = gemm_f32(scratch, g->n);
     }
-    product(wk, g->backend, GEMM_NN, m, g->k, g->n, dy, lddy, g->copy ? g->copy : g->w, g->k, dx,
-            lddx, accumulate, NULL);
+    product(wk, g->backend, GEMM_NN, m, g->k, g->n, dy.at, dy.ld, g->copy ? g->copy : g->w, g->k,
+            dx, lddx, accumulate, NULL);
 }
 
 size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k)
@@ -308,12 +311,12 @@ size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k)
 }
 
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
-                const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                bool accumulate, bool far, double *squares, void *scratch)
+                struct gemm_rows dy, struct gemm_rows x, float *dw, int lddw, bool accumulate,
+                bool far, double *squares, void *scratch)
 {
     if (b == GEMM_OWN) {
         const struct gemm_epilogue ep = {.squares = squares, .far = far};
-        gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate,
+        gemm_own_product(wk, t, GEMM_TN, n, k, m, dy, x, dw, lddw, accumulate,
                          squares || far ? &ep : NULL, scratch);
         return;
     }
@@ -321,9 +324,8 @@ void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m
         BUG("gemm backend %d sums no squares", (int)b);
     if (t == GEMM_BF16) {
         float *dy2 = scratch, *x2 = dy2 + round_up(times(m, n));
-        round_rows(wk, m, dy2, dy, n, lddy, x2, x, k, ldx);
-        dy = dy2, x = x2;
-        lddy = n, ldx = k;
+        round_rows(wk, m, dy2, dy.at, n, dy.ld, x2, x.at, k, x.ld);
+        dy = gemm_f32(dy2, n), x = gemm_f32(x2, k);
     }
-    product(wk, b, GEMM_TN, n, k, m, dy, lddy, x, ldx, dw, lddw, accumulate, NULL);
+    product(wk, b, GEMM_TN, n, k, m, dy.at, dy.ld, x.at, x.ld, dw, lddw, accumulate, NULL);
 }

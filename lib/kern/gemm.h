@@ -56,6 +56,19 @@ size_t gemm_weight_copies(const struct gemm_weight *g); /* bytes */
 bool gemm_far(size_t n_elem); /* whether so many elements of weights are */
 void gemm_weight_free(struct gemm_weight *g);
 
+/* Rows of an input: floats, or bf16 as they would be rounded to, for own products where
+ * gemm_reads_bf16() says so. Those need zeros behind each, up to a multiple of 32. */
+struct gemm_rows {
+    const void *at;
+    int ld; /* elements */
+    enum gemm_dtype type;
+};
+bool gemm_reads_bf16(enum gemm_backend b, enum gemm_dtype t);
+static inline struct gemm_rows gemm_f32(const float *x, int ld)
+{
+    return (struct gemm_rows){x, ld, GEMM_F32};
+}
+
 /* What happens to an element before it is stored, in this order. */
 struct gemm_epilogue {
     const float *bias; /* [n] added, or NULL */
@@ -75,17 +88,17 @@ struct gemm_epilogue {
 size_t gemm_scratch(enum gemm_backend b, enum gemm_dtype t, int m, int n, int k);
 
 /* y[m, n] = x[m, k] · w[n, k]ᵀ; ep may be NULL */
-void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, const float *x, int ldx,
+void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, struct gemm_rows x,
                   float *y, int ldy, const struct gemm_epilogue *ep, void *scratch);
 /* dx[m, k] = dy[m, n] · w[n, k]; accumulate adds to dx */
-void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, const float *dy, int lddy,
+void gemm_dgrad(struct worker *wk, const struct gemm_weight *g, int m, struct gemm_rows dy,
                 float *dx, int lddx, bool accumulate, void *scratch);
 /* dw[n, k] += dy[m, n]ᵀ · x[m, k]; accumulate false: =. squares, or NULL: gets Σ dw² of each part
  * of the new dw, by ops.h's sum_squares_rows(); parts are cut by n and k alone.
  * far: dw is part of more than a cache keeps until it is read. */
 void gemm_wgrad(struct worker *wk, enum gemm_backend b, enum gemm_dtype t, int m, int n, int k,
-                const float *dy, int lddy, const float *x, int ldx, float *dw, int lddw,
-                bool accumulate, bool far, double *squares, void *scratch);
+                struct gemm_rows dy, struct gemm_rows x, float *dw, int lddw, bool accumulate,
+                bool far, double *squares, void *scratch);
 /* How many parts that are; 0: the backend sums nothing, squares must be NULL. */
 size_t gemm_wgrad_squares(enum gemm_backend b, enum gemm_dtype t, int n, int k);
 

@@ -95,13 +95,23 @@ static size_t b_floats(const struct own_kernels *kn, int n, int k)
     return times(up(n, kn->nr), words(kn, k));
 }
 
-/* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of b. */
-static void pack_strip(const struct own_kernels *kn, float *to, const float *x, size_t ldx, int n,
-                       int k, int row, bool far)
+static const void *elem_at(const void *x, enum gemm_dtype type, size_t i)
 {
-    (far ? kn->pack_w_strip : kn->pack_b_strip)(to + times(row / kn->per_word, kn->nr),
-                                                times(words(kn, k), kn->nr), x + (size_t)row * ldx,
-                                                ldx, n, least(k - row, PACK_ROWS));
+    return type == GEMM_BF16 ? (const void *)((const uint16_t *)x + i) : (const float *)x + i;
+}
+
+/* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of b. */
+static void pack_strip(const struct own_kernels *kn, float *to, const void *x, enum gemm_dtype type,
+                       size_t ldx, int n, int k, int row, bool far)
+{
+    (far ? kn->pack_w_strip : kn->pack_b_strip[type])(
+        to + times(row / kn->per_word, kn->nr), times(words(kn, k), kn->nr),
+        elem_at(x, type, (size_t)row * ldx), ldx, n, least(k - row, PACK_ROWS));
+}
+
+bool gemm_own_reads_bf16(void)
+{
+    return kernels(GEMM_BF16)->pack_b_strip[GEMM_BF16] != NULL;
 }
 
 bool gemm_own_keeps_both(enum gemm_dtype t)
@@ -137,7 +147,7 @@ void gemm_own_pack(float *to, const float *w, int n, int k, enum gemm_dtype t, b
         (far ? kn->pack_w_along : kn->pack_b_along)(
             to + times(j, words(kn, k)), least(n - j, kn->nr), w + times(j, k), (size_t)k, k);
     if (both)
-        pack_strip(kn, to + b_floats(kn, n, k), w, (size_t)k, k, n, first, far);
+        pack_strip(kn, to + b_floats(kn, n, k), w, GEMM_F32, (size_t)k, k, n, first, far);
 }
 
 /* The rows of a panel, a stretch of them at a time. */
@@ -179,11 +189,11 @@ struct product {
     enum gemm_kind kind;
     int m, n;
     int a_units, a_panels, b_panels, a_jobs, b_jobs; /* of all c */
-    const float *a, *b;                              /* matrices; b NULL: it is packed already */
-    int lda, ldb;
+    struct gemm_rows a, b;                           /* matrices; b may be packed already */
     float *c;
     int ldc;
     int all_k, kc; /* words of a job's blocks of k, at most */
+    bool in_place; /* a is not packed at all */
     bool own_a;    /* a job packs its panels of a */
     bool once;     /* nobody adds to what a tile stores: it goes past the caches */
     const struct gemm_epilogue *ep;
@@ -223,7 +233,7 @@ static void cut(struct product *p, int n_threads)
     p->b_panels = parts(p->n, kn->nr);
     p->a_jobs = parts(p->a_panels, kn->job_a);
     p->b_jobs = parts(p->b_panels, kn->job_b);
-    p->own_a = p->a_panels >= jobs * OWN_PANELS;
+    p->own_a = !p->in_place && p->a_panels >= jobs * OWN_PANELS;
     if (p->own_a) {
         p->a_jobs = least(p->a_panels, up(p->a_jobs, jobs));
         int n_words = words(kn, least(p->all_k, kn->kc_team * kn->per_word));
@@ -239,10 +249,13 @@ static void cut(struct product *p, int n_threads)
 /* The panel of a from row, k elements from k0 on. */
 static void pack_a(const struct product *p, float *to, int row, int rows, int k0, int k)
 {
+    const struct gemm_rows *a = &p->a;
     if (p->kind == GEMM_TN)
-        p->kn->pack_a_across(to, rows, p->a + times(k0, p->lda) + row, (size_t)p->lda, k);
+        p->kn->pack_a_across[a->type](
+            to, rows, elem_at(a->at, a->type, times(k0, a->ld) + (size_t)row), (size_t)a->ld, k);
     else
-        p->kn->pack_a_along(to, rows, p->a + times(row, p->lda) + k0, (size_t)p->lda, k);
+        p->kn->pack_a_along[a->type](
+            to, rows, elem_at(a->at, a->type, times(row, a->ld) + (size_t)k0), (size_t)a->ld, k);
 }
 
 /* Where the packed panel of a row of c lies. */
@@ -291,10 +304,11 @@ static const float *b_at(const struct product *p, int panel, int w)
 static struct own_ahead ahead_a(const struct product *p, const struct a_block *a, int ir, int half)
 {
     int per_word = p->kn->per_word, k = p->k0 + a->w * per_word;
-    int chunks = parts(a->n_words * per_word * (int)sizeof *p->a, OWN_AHEAD_BYTES); /* of a row */
+    int size = p->a.type == GEMM_BF16 ? (int)sizeof(uint16_t) : (int)sizeof(float);
+    int chunks = parts(a->n_words * per_word * size, OWN_AHEAD_BYTES); /* of a row */
     int row = panel_row(p, ir) + half * parts(a->n_words / OWN_CHUNK, chunks);
-    return (struct own_ahead){(const char *)(p->a + times(row, p->lda) + k), OWN_AHEAD_BYTES,
-                              (ptrdiff_t)sizeof *p->a * p->lda, chunks};
+    return (struct own_ahead){elem_at(p->a.at, p->a.type, times(row, p->a.ld) + (size_t)k),
+                              OWN_AHEAD_BYTES, (ptrdiff_t)size * p->a.ld, chunks};
 }
 
 /* Tiles that fetch a panel of b: more lines at a time would make the present tile wait for its own.
@@ -379,11 +393,15 @@ static void macro_kernel(const struct product *p, const struct a_block *a, const
     bool last = p->last && b->w + b->n_words == p->n_words;
     struct own_operands o = {
         .n_words = b->n_words, .across = p->kind == GEMM_TN, .add = p->add || b->w > 0};
+    if (p->in_place)
+        o.lda = (size_t)p->a.ld * sizeof(uint16_t);
     for (int ir = a->i; ir < a->i_end; ir++) {
         int row = panel_row(p, ir);
         o.rows = panel_rows(p, ir);
-        o.a = a->packed + a_at(p, row - a->row, a->n_words) +
-              times(b->w - a->w, up(o.rows, kn->row_unit));
+        o.a = p->in_place
+                  ? elem_at(p->a.at, GEMM_BF16, times(row, p->a.ld) + (size_t)(p->k0 + 2 * b->w))
+                  : a->packed + a_at(p, row - a->row, a->n_words) +
+                        times(b->w - a->w, up(o.rows, kn->row_unit));
         if (a->to)
             pack_own(p, a, ir, ir + 1);
         for (int jr = b->j; jr < b->j_end; jr++) {
@@ -466,16 +484,17 @@ static void block(struct worker *wk, const struct product *p, int64_t job, bool 
 static void pack_strips(const struct product *p, int s, float *to_b, bool with_a)
 {
     const struct own_kernels *kn = p->kn;
-    int at = s * PACK_ROWS, len = least(p->k - at, PACK_ROWS);
+    int from = s * PACK_ROWS, len = least(p->k - from, PACK_ROWS);
     for (int ir = 0; with_a && ir < p->a_panels; ir++) {
         int row = panel_row(p, ir), rows = panel_rows(p, ir);
         pack_a(p,
                p->packed_a + a_at(p, row, p->n_words) +
-                   times(at / kn->per_word, up(rows, kn->row_unit)),
-               row, rows, p->k0 + at, len);
+                   times(from / kn->per_word, up(rows, kn->row_unit)),
+               row, rows, p->k0 + from, len);
     }
     if (to_b)
-        pack_strip(kn, to_b, p->b + times(p->k0, p->ldb), (size_t)p->ldb, p->n, p->k, at, false);
+        pack_strip(kn, to_b, elem_at(p->b.at, p->b.type, times(p->k0, p->b.ld)), p->b.type,
+                   (size_t)p->b.ld, p->n, p->k, from, false);
 }
 
 /* What the jobs read, packed by the team: a whole panel of a or a strip of k at a time. */
@@ -514,19 +533,19 @@ size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k)
 }
 
 void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind, int m, int n,
-                      int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc,
-                      bool add, const struct gemm_epilogue *ep, float *scratch)
+                      int k, struct gemm_rows a, struct gemm_rows b, float *c, int ldc, bool add,
+                      const struct gemm_epilogue *ep, float *scratch)
 {
     const struct own_kernels *kn = kernels(t);
     bool b_packed = kind == GEMM_NT || (kind == GEMM_NN && keeps_both(kn));
-    struct product p = {.kn = kn, .kind = kind, .m = m, .n = n, .a = a, .lda = lda, .b = b};
-    p.ldb = ldb;
+    struct product p = {.kn = kn, .kind = kind, .m = m, .n = n, .a = a, .b = b};
     p.c = c;
     p.ldc = ldc;
     p.ep = ep;
     p.packed_a = scratch;
     p.all_k = k;
     p.kc = kind == GEMM_NN ? kn->kc_dgrad : kn->kc;
+    p.in_place = kn->in_place && a.type == GEMM_BF16 && kind != GEMM_TN && m % kn->row_unit == 0;
     cut(&p, wk->n);
     p.once = ep && ep->far && !add && words(kn, k) <= kn->kc_put;
     float *to_b = b_packed ? NULL : scratch + round_up(a_floats(kn, m, k));
@@ -536,9 +555,9 @@ void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind,
         p.n_words = words(kn, p.k);
         p.add = add || p.k0 > 0;
         p.last = p.k0 + p.k == k;
-        p.packed_b = b_packed ? b + times(p.k0 / kn->per_word, kn->nr) : to_b;
+        p.packed_b = b_packed ? (const float *)b.at + times(p.k0 / kn->per_word, kn->nr) : to_b;
         p.b_panel = times(b_packed ? words(kn, k) : p.n_words, kn->nr);
-        if (to_b || !p.own_a)
+        if (to_b || !(p.own_a || p.in_place))
             pack_block(wk, &p, to_b);
         TEAM_FOR(wk, job, (int64_t)p.a_jobs * p.b_jobs)
         {

@@ -14,6 +14,7 @@
 #    define OWN_ROW_UNIT  16
 #    define OWN_WORD_UNIT 16
 #    define OWN_FETCHES   false
+#    define OWN_IN_PLACE  true
 #    define OWN_KC_TILE   192
 #    define OWN_KC        512
 #    define OWN_KC_DGRAD  512
@@ -40,6 +41,9 @@ static void own_tile_of(const struct own_operands *o)
     size_t step = ldc * sizeof(float);
     float *low = c + ROWS * ldc, *next = add ? c + 2 * VL : c; /* to be fetched */
     bool both = rows > ROWS;
+    size_t lda = o->lda ? o->lda : 64;
+    size_t below = o->lda ? ROWS * lda / sizeof *a : TILE; /* from a tile to the next ones */
+    size_t behind = o->lda ? VL : both ? 2 * TILE : TILE;
 
     tiles_load_barrier();
     if (add) {
@@ -50,8 +54,8 @@ static void own_tile_of(const struct own_operands *o)
         _tile_zero(1);
     }
     if (!both) {
-        for (int i = 0; i < n_words; i += ROWS, a += TILE, b += 2 * TILE) {
-            _tile_loadd(4, a, 64);
+        for (int i = 0; i < n_words; i += ROWS, a += behind, b += 2 * TILE) {
+            _tile_loadd(4, a, lda);
             _tile_loadd(6, b, LDB);
             _tile_dpbf16ps(0, 4, 6);
             _tile_loadd(7, b + VL, LDB);
@@ -65,16 +69,16 @@ static void own_tile_of(const struct own_operands *o)
             _tile_zero(2);
             _tile_zero(3);
         }
-        for (int i = 0; i < n_words; i += ROWS, a += 2 * TILE, b += 2 * TILE) {
+        for (int i = 0; i < n_words; i += ROWS, a += behind, b += 2 * TILE) {
             for (int r = i / 4; i < 8 * ROWS && r < i / 4 + 4; r++) {
                 PREFETCH_WRITE(next + (size_t)r * ldc);
                 PREFETCH_WRITE(next + (size_t)r * ldc + VL);
             }
-            _tile_loadd(4, a, 64);
+            _tile_loadd(4, a, lda);
             _tile_loadd(6, b, LDB);
             _tile_loadd(7, b + VL, LDB);
             _tile_dpbf16ps(0, 4, 6);
-            _tile_loadd(5, a + TILE, 64);
+            _tile_loadd(5, a + below, lda);
             _tile_dpbf16ps(1, 4, 7);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
@@ -91,42 +95,66 @@ static int whole(int rows)
     return (rows + ROWS - 1) / ROWS * ROWS;
 }
 
-static void plain_a_along(float *to, int rows, const float *x, size_t ldx, int k);
-static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int k);
+static void plain_a_along(float *to, int rows, const void *x, size_t ldx, int k);
+static void plain_a_across(float *to, int rows, const void *x, size_t ldx, int k);
+static void half_a_along(float *to, int rows, const void *x, size_t ldx, int k);
+static void half_a_across(float *to, int rows, const void *x, size_t ldx, int k);
 static void put_rows(float *c, size_t ldc, const float *tile, int rows, int n);
 
 #    include "kern/gemm_own_impl_int.h"
 
-static void plain_a_along(float *to, int rows, const float *x, size_t ldx, int k)
+static ALWAYS_INLINE void tiles_along(float *to, int rows, const void *x, size_t ldx, int k,
+                                      const enum own_source s)
 {
     enum { STEP = 2 * VL };
     int width = whole(rows);
-    for (int r = 0; r < width; r++, to += VL, x += ldx) {
+    for (int r = 0; r < width; r++, to += VL, x = own_at(x, ldx, s)) {
         float *row = to;
         for (int i = 0; i < k; i += STEP, row += width * VL) {
             size_t n = (size_t)(k - i < STEP ? k - i : STEP);
-            v_store(row, r < rows ? own_words_along(x + i, n, false) : v_set(0));
+            v_store(row, r < rows ? own_words_along(own_at(x, (size_t)i, s), n, s) : v_set(0));
         }
     }
 }
 
 /* Sixteen pairs of rows of x at a time, turned in registers. */
-static void plain_a_across(float *to, int rows, const float *x, size_t ldx, int k)
+static ALWAYS_INLINE void tiles_across(float *to, int rows, const void *x, size_t ldx, int k,
+                                       const enum own_source s)
 {
     enum { STEP = 2 * VL };
-    for (int i = 0; i < k; i += STEP, x += STEP * ldx)
+    for (int i = 0; i < k; i += STEP, x = own_at(x, STEP * ldx, s))
         for (int r = 0; r < rows; r += ROWS, to += TILE) {
             size_t n = (size_t)(rows - r < ROWS ? rows - r : ROWS);
             float in[TILE];
             for (int v = 0; v < VL; v++) {
                 int left = k - i - 2 * v;
-                v_store(in + v * VL, left > 0 ? own_words_across(x + (size_t)(2 * v) * ldx + r, ldx,
-                                                                 left, n, false)
-                                              : v_set(0));
+                const void *from = own_at(x, (size_t)(2 * v) * ldx + (size_t)r, s);
+                v_store(in + v * VL, left > 0 ? own_words_across(from, ldx, left, n, s) : v_set(0));
             }
             v_transpose(to, VL, in, VL);
         }
 }
+
+static void plain_a_along(float *to, int rows, const void *x, size_t ldx, int k)
+{
+    tiles_along(to, rows, x, ldx, k, OWN_PLAIN);
+}
+
+static void plain_a_across(float *to, int rows, const void *x, size_t ldx, int k)
+{
+    tiles_across(to, rows, x, ldx, k, OWN_PLAIN);
+}
+
+static void half_a_along(float *to, int rows, const void *x, size_t ldx, int k)
+{
+    tiles_along(to, rows, x, ldx, k, OWN_HALF);
+}
+
+static void half_a_across(float *to, int rows, const void *x, size_t ldx, int k)
+{
+    tiles_across(to, rows, x, ldx, k, OWN_HALF);
+}
+
 static void put_rows(float *c, size_t ldc, const float *tile, int rows, int n)
 {
     bool lines = ((uintptr_t)c | ldc * sizeof *c) % sizeof(vf) == 0;

@@ -47,6 +47,11 @@
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
 #define AHEAD 64
 
+static ALWAYS_INLINE const void *own_at(const void *x, size_t i, enum own_source s)
+{
+    return s == OWN_HALF ? (const void *)((const uint16_t *)x + i) : (const float *)x + i;
+}
+
 #if !defined(OWN_PAIRS)
 #    define OWN_PER_WORD 1
 
@@ -56,17 +61,18 @@ static ALWAYS_INLINE vf own_dot(vf a, vf b, vf c)
 }
 
 /* The words of n ≤ VL * OWN_PER_WORD elements, zeros behind. */
-static ALWAYS_INLINE vf own_words_along(const float *x, size_t n, bool round)
+static ALWAYS_INLINE vf own_words_along(const void *x, size_t n, enum own_source s)
 {
     vf v = n == VL ? v_load(x) : v_load_n(x, n);
-    return round ? v_bf16_round(v) : v;
+    return s == OWN_ROUND ? v_bf16_round(v) : v;
 }
 
-/* The words of n ≤ VL vectors, from one row of memory (or two: rows 2; ldx floats apart). */
-static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, size_t n, bool round)
+/* The words of n ≤ VL vectors, from one row of memory (or two: rows 2; ldx elements apart). */
+static ALWAYS_INLINE vf own_words_across(const void *x, size_t ldx, int rows, size_t n,
+                                         enum own_source s)
 {
     (void)ldx, (void)rows;
-    return own_words_along(x, n, round);
+    return own_words_along(x, n, s);
 }
 #else
 #    define OWN_PER_WORD 2
@@ -83,6 +89,7 @@ static ALWAYS_INLINE vf own_words_across(const float *x, size_t ldx, int rows, s
 #    define OWN_ROW_UNIT  1
 #    define OWN_WORD_UNIT OWN_CHUNK
 #    define OWN_FETCHES   true
+#    define OWN_IN_PLACE  false
 
 /* Next to the products a step has next to nothing to do: what is not a load takes a product's place
  * in the processor, an addition to a pointer more than a fetch. gcc would keep the sums in memory
@@ -218,8 +225,8 @@ static ALWAYS_INLINE void put_words(float *to, vf v, size_t lanes, const bool st
 }
 
 /* A panel of b, which is whole vectors wide. */
-static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_t ldx, int n, int k,
-                                     const bool round, const bool stream)
+static ALWAYS_INLINE void pack_along(float *to, int width, const void *x, size_t ldx, int n, int k,
+                                     const enum own_source s, const bool stream)
 {
     enum { STEP = VL * OWN_PER_WORD };
     for (int i = 0; i < k; i += STEP, to += VL * width) {
@@ -232,9 +239,11 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
                     PREFETCH_WRITE(to + (VL + v) * width + r);
                 if (r + v < n)
                     for (int q = 0; q < OWN_PER_WORD; q++)
-                        PREFETCH(x + (size_t)(r + v) * ldx + i + AHEAD + q * VL);
+                        PREFETCH(
+                            own_at(x, (size_t)(r + v) * ldx + (size_t)(i + AHEAD + q * VL), s));
                 v_store(in + v * VL,
-                        r + v < n ? own_words_along(x + (size_t)(r + v) * ldx + i, len, round)
+                        r + v < n ? own_words_along(own_at(x, (size_t)(r + v) * ldx + (size_t)i, s),
+                                                    len, s)
                                   : v_set(0));
             }
             if (words == VL && !stream) {
@@ -248,24 +257,27 @@ static ALWAYS_INLINE void pack_along(float *to, int width, const float *x, size_
     }
 }
 
-static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size_t ldx, int n,
-                                      int k, const bool round, const bool stream)
+static ALWAYS_INLINE void pack_across(float *to, int width, const void *x, size_t ldx, int n, int k,
+                                      const enum own_source s, const bool stream)
 {
     int words = own_padded(k), i = 0;
     for (; !OWN_PAIRED && OWN_OVERLAP(width) && n == width && i + 1 < k;
-         i++, to += width, x += ldx) {
-        PREFETCH(x + width);
-        v_store(to, round ? v_bf16_round(v_load(x)) : v_load(x));
+         i++, to += width, x = own_at(x, ldx, s)) {
+        PREFETCH(own_at(x, (size_t)width, s));
+        v_store(to, own_words_along(x, VL, s));
     }
-    for (; i < words; i++, to += width, x += OWN_PER_WORD * ldx)
+    for (; i < words; i++, to += width, x = own_at(x, OWN_PER_WORD * ldx, s))
         for (int r = 0; r < width; r += VL) {
             size_t lanes = (size_t)(width - r < VL ? width - r : VL);
             size_t have = n <= r ? 0 : (size_t)(n - r < VL ? n - r : VL);
             int rows = k - i * OWN_PER_WORD;
             for (int q = 0; q < rows && q < OWN_PER_WORD; q++)
-                PREFETCH(x + (size_t)q * ldx + r + width); /* the next panel's */
+                PREFETCH(
+                    own_at(x, (size_t)q * ldx + (size_t)(r + width), s)); /* the next panel's */
             put_words(to + r,
-                      have && rows > 0 ? own_words_across(x + r, ldx, rows, have, round) : v_set(0),
+                      have && rows > 0
+                          ? own_words_across(own_at(x, (size_t)r, s), ldx, rows, have, s)
+                          : v_set(0),
                       lanes, stream);
         }
 }
@@ -273,18 +285,18 @@ static ALWAYS_INLINE void pack_across(float *to, int width, const float *x, size
 /* k rows of all panels of b, `panel` floats apart. A few rows at a time: where the next panel lies
  * in them is still in the first-level cache then, though their length may be a power of two. Where
  * it goes to is fetched, since another thread's cache may hold it. */
-static ALWAYS_INLINE void pack_strip(float *to, size_t panel, const float *x, size_t ldx, int n,
-                                     int k, const bool round, const bool stream)
+static ALWAYS_INLINE void pack_strip(float *to, size_t panel, const void *x, size_t ldx, int n,
+                                     int k, const enum own_source s, const bool stream)
 {
     enum { UNIT = OWN_PER_WORD * OWN_WORD_UNIT, STEP = UNIT > 8 ? UNIT : 8 };
     enum { LEN = STEP / OWN_PER_WORD * OWN_N };
-    for (int i = 0; i < k; i += STEP, x += STEP * ldx, to += LEN) {
+    for (int i = 0; i < k; i += STEP, x = own_at(x, STEP * ldx, s), to += LEN) {
         float *at = to;
         for (int j = 0; j < n; j += OWN_N, at += panel) {
             for (int q = 0; !stream && j + OWN_N < n && q < LEN; q += VL)
                 PREFETCH_WRITE(at + panel + q);
-            pack_across(at, OWN_N, x + j, ldx, n - j < OWN_N ? n - j : OWN_N,
-                        k - i < STEP ? k - i : STEP, round, stream);
+            pack_across(at, OWN_N, own_at(x, (size_t)j, s), ldx, n - j < OWN_N ? n - j : OWN_N,
+                        k - i < STEP ? k - i : STEP, s, stream);
         }
     }
 }
@@ -292,18 +304,18 @@ static ALWAYS_INLINE void pack_strip(float *to, size_t panel, const float *x, si
 #if !defined(OWN_TILES)
 /* A panel of a whose vectors lie along memory: OWN_CHUNK words of each row in turn, then the next
  * ones. So it is a copy, and a step touches no more lines than if they lay across. */
-static ALWAYS_INLINE void pack_rows(float *to, int rows, const float *x, size_t ldx, int k,
-                                    const bool round)
+static ALWAYS_INLINE void pack_rows(float *to, int rows, const void *x, size_t ldx, int k,
+                                    const enum own_source s)
 {
     enum { STEP = VL * OWN_PER_WORD };
-    for (int i = 0; i < k; i += STEP, to += rows * VL, x += STEP) {
+    for (int i = 0; i < k; i += STEP, to += rows * VL, x = own_at(x, STEP, s)) {
         size_t len = (size_t)(k - i < STEP ? k - i : STEP);
         int words = own_padded((int)len);
         for (int r = 0; r < rows; r++) {
             float in[VL];
-            const float *from = x + (size_t)r * ldx;
-            if (OWN_PAIRED || round || len < STEP) {
-                v_store(in, own_words_along(from, len, round));
+            const float *from = own_at(x, (size_t)r * ldx, s);
+            if (OWN_PAIRED || s != OWN_PLAIN || len < STEP) {
+                v_store(in, own_words_along(from, len, s));
                 from = in;
             }
             for (int w = 0; w < words; w += OWN_CHUNK)
@@ -313,43 +325,56 @@ static ALWAYS_INLINE void pack_rows(float *to, int rows, const float *x, size_t 
 }
 #endif
 
-#define OWN_PACK_B(name, round, stream)                                                         \
-    static void name##_along(float *to, int n, const float *x, size_t ldx, int k)               \
-    {                                                                                           \
-        pack_along(to, OWN_N, x, ldx, n, k, round, stream);                                     \
-        if (stream)                                                                             \
-            v_stream_end();                                                                     \
-    }                                                                                           \
-    static void name##_strip(float *to, size_t panel, const float *x, size_t ldx, int n, int k) \
-    {                                                                                           \
-        pack_strip(to, panel, x, ldx, n, k, round, stream);                                     \
-        if (stream)                                                                             \
-            v_stream_end();                                                                     \
+#define OWN_PACK_STRIP(name, source, stream)                                                   \
+    static void name##_strip(float *to, size_t panel, const void *x, size_t ldx, int n, int k) \
+    {                                                                                          \
+        pack_strip(to, panel, x, ldx, n, k, source, stream);                                   \
+        if (stream)                                                                            \
+            v_stream_end();                                                                    \
     }
-#define OWN_PACK(name, round)          \
-    OWN_PACK_B(name##_b, round, false) \
-    OWN_PACK_B(name##_w, round, true)
-#define OWN_PACK_A(name, round)                                                         \
-    static void name##_a_along(float *to, int rows, const float *x, size_t ldx, int k)  \
-    {                                                                                   \
-        pack_rows(to, rows, x, ldx, k, round);                                          \
-    }                                                                                   \
-    static void name##_a_across(float *to, int rows, const float *x, size_t ldx, int k) \
-    {                                                                                   \
-        pack_across(to, rows, x, ldx, rows, k, round, false);                           \
+#define OWN_PACK_B(name, source, stream)                                         \
+    static void name##_along(float *to, int n, const void *x, size_t ldx, int k) \
+    {                                                                            \
+        pack_along(to, OWN_N, x, ldx, n, k, source, stream);                     \
+        if (stream)                                                              \
+            v_stream_end();                                                      \
+    }                                                                            \
+    OWN_PACK_STRIP(name, source, stream)
+#define OWN_PACK(name, source)          \
+    OWN_PACK_B(name##_b, source, false) \
+    OWN_PACK_B(name##_w, source, true)
+#define OWN_PACK_A(name, source)                                                       \
+    static void name##_a_along(float *to, int rows, const void *x, size_t ldx, int k)  \
+    {                                                                                  \
+        pack_rows(to, rows, x, ldx, k, source);                                        \
+    }                                                                                  \
+    static void name##_a_across(float *to, int rows, const void *x, size_t ldx, int k) \
+    {                                                                                  \
+        pack_across(to, rows, x, ldx, rows, k, source, false);                         \
     }
 
-OWN_PACK(plain, false)
+OWN_PACK(plain, OWN_PLAIN)
+#if defined(OWN_PAIRS)
+OWN_PACK_STRIP(half_b, OWN_HALF, false)
+#    define OWN_FROM_HALF(what) half_##what
+#else
+#    define OWN_FROM_HALF(what) NULL
+#endif
 #if !defined(OWN_TILES)
-OWN_PACK_A(plain, false)
+OWN_PACK_A(plain, OWN_PLAIN)
+#    if defined(OWN_PAIRS)
+OWN_PACK_A(half, OWN_HALF)
+#    endif
 #endif
 
-#define OWN_TABLE(name)                                                                            \
-    {                                                                                              \
-        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_FETCHES, OWN_WORD_UNIT, OWN_KC_TILE, OWN_KC, \
-            OWN_KC_DGRAD, OWN_KC_TEAM, OWN_KC_PUT, OWN_JOB_A, OWN_JOB_B, OWN_ROW_B, OWN_BEGIN,     \
-            OWN_END, own_tile_of, OWN_PUT, OWN_PUT_END, name##_a_along, name##_a_across,           \
-            name##_b_along, name##_b_strip, name##_w_along, name##_w_strip                         \
+#define OWN_TABLE(name)                                                                           \
+    {                                                                                             \
+        OWN_M, OWN_N, OWN_PER_WORD, OWN_ROW_UNIT, OWN_FETCHES, OWN_IN_PLACE, OWN_WORD_UNIT,       \
+            OWN_KC_TILE, OWN_KC, OWN_KC_DGRAD, OWN_KC_TEAM, OWN_KC_PUT, OWN_JOB_A, OWN_JOB_B,     \
+            OWN_ROW_B, OWN_BEGIN, OWN_END, own_tile_of, OWN_PUT, OWN_PUT_END,                     \
+            {name##_a_along, OWN_FROM_HALF(a_along)}, {name##_a_across, OWN_FROM_HALF(a_across)}, \
+            name##_b_along, {name##_b_strip, OWN_FROM_HALF(b_strip)}, name##_w_along,             \
+            name##_w_strip                                                                        \
     }
 
 #if defined(OWN_TILES)
@@ -357,8 +382,8 @@ const struct own_kernels gemm_own_amx = OWN_TABLE(plain);
 #elif defined(OWN_PAIRS)
 const struct own_kernels gemm_own_avx512bf16 = OWN_TABLE(plain);
 #else
-OWN_PACK(rounded, true)
-OWN_PACK_A(rounded, true)
+OWN_PACK(rounded, OWN_ROUND)
+OWN_PACK_A(rounded, OWN_ROUND)
 const struct own_kernels VEC(gemm_own)[2] = {OWN_TABLE(plain), OWN_TABLE(rounded)};
 #endif
 

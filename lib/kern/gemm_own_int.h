@@ -34,6 +34,7 @@ struct own_operands {
     int rows, n_words; /* rows ≤ mr */
     const float *a;
     bool across; /* as a was packed */
+    size_t lda;  /* 0, or a is rows of bf16 as they stand, so many bytes apart */
     const float *b;
     float *c;
     size_t ldc;
@@ -46,6 +47,7 @@ struct own_kernels {
     int per_word;  /* elements along k in a word */
     int row_unit;  /* panels of a are this many rows or multiples, zeros behind the last */
     bool fetches;  /* tiles fetch what own_operands tell */
+    bool in_place; /* tiles read rows of bf16 as they stand, whole row_units of them */
     int word_unit; /* panels are this many words long or multiples, zeros behind the last */
     /* At most so much is worked on at a time. */
     int kc_tile;      /* words along k of a register tile, for the first-level cache */
@@ -65,16 +67,19 @@ struct own_kernels {
     void (*put_end)(void);
     /* A panel of vectors that lie along memory, x[r·ldx + i], or across it, x[i·ldx + r], k
      * elements each: of a, rows of them, of b, n ≤ nr, or for strips all n, their panels `panel`
-     * floats apart. */
-    void (*pack_a_along)(float *to, int rows, const float *x, size_t ldx, int k);
-    void (*pack_a_across)(float *to, int rows, const float *x, size_t ldx, int k);
-    void (*pack_b_along)(float *to, int n, const float *x, size_t ldx, int k);
-    void (*pack_b_strip)(float *to, size_t panel, const float *x, size_t ldx, int n, int k);
+     * floats apart. By the type of x where there are two; that of bf16 is NULL without pairs. */
+    void (*pack_a_along[2])(float *to, int rows, const void *x, size_t ldx, int k);
+    void (*pack_a_across[2])(float *to, int rows, const void *x, size_t ldx, int k);
+    void (*pack_b_along)(float *to, int n, const void *x, size_t ldx, int k);
+    void (*pack_b_strip[2])(float *to, size_t panel, const void *x, size_t ldx, int n, int k);
     /* The same, past the caches: weights of which none would be there when it is needed. `to` is
      * whole cache lines from 0 on. */
-    void (*pack_w_along)(float *to, int n, const float *x, size_t ldx, int k);
-    void (*pack_w_strip)(float *to, size_t panel, const float *x, size_t ldx, int n, int k);
+    void (*pack_w_along)(float *to, int n, const void *x, size_t ldx, int k);
+    void (*pack_w_strip)(float *to, size_t panel, const void *x, size_t ldx, int n, int k);
 };
+
+/* What packing reads: floats, floats to be rounded to bf16, or bf16. */
+enum own_source { OWN_PLAIN, OWN_ROUND, OWN_HALF };
 
 enum { OWN_MAX_TILE = 1024, OWN_MAX_NR = 64 }; /* mr * nr, and nr, at most */
 
@@ -87,6 +92,7 @@ extern const struct own_kernels gemm_own_avx2[2], gemm_own_avx512[2], gemm_own_a
 extern const struct own_kernels gemm_own_neon[2];
 #endif
 
+bool gemm_own_reads_bf16(void);
 /* Whether the input gradient reads a packed layout of its own, or the matrix in place. */
 bool gemm_own_keeps_both(enum gemm_dtype t);
 /* Floats of a packed [n, k] weight: for the forward product, and behind it for the gradient where
@@ -108,7 +114,7 @@ size_t gemm_own_scratch_floats(enum gemm_dtype t, int m, int n, int k);
 /* As gemm_int.h's tile, but collective and of the whole c, with a barrier at its end. b is the
  * weight as packed, or the matrix for GEMM_TN and for a GEMM_NN that has no layout of its own. */
 void gemm_own_product(struct worker *wk, enum gemm_dtype t, enum gemm_kind kind, int m, int n,
-                      int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc,
-                      bool add, const struct gemm_epilogue *ep, float *scratch);
+                      int k, struct gemm_rows a, struct gemm_rows b, float *c, int ldc, bool add,
+                      const struct gemm_epilogue *ep, float *scratch);
 
 #endif

@@ -123,14 +123,15 @@ static void gradients(struct worker *w, const struct pass *p, const struct node 
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx),
               *to = p->rows ? a->dx : dx + (size_t)from * (size_t)lddx;
-        gemm_dgrad(w, p->packed[n->param[0]], n_rows, a->logits, ld, to, p->rows ? d : lddx, false,
-                   a->gemm);
+        gemm_dgrad(w, p->packed[n->param[0]], n_rows, gemm_f32(a->logits, ld), to,
+                   p->rows ? d : lddx, false, a->gemm);
         if (p->rows)
             scatter(w, p, a, dx, lddx, d, from, n_rows);
     }
     if (n->param_grad[0])
-        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, a->logits, ld, x, ldx,
-                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0), pass_far(p),
+        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, gemm_f32(a->logits, ld),
+                   gemm_f32(x, ldx), pass_param_grad(p, n->param[0]), d,
+                   from > 0 || pass_adds(p, n, 0), pass_far(p),
                    from + n_rows == p->n_rows ? pass_squares(p, n->param[0]) : NULL, a->gemm);
 }
 
@@ -168,7 +169,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
             x = a.x;
             ld = d;
         }
-        gemm_forward(w, p->packed[n->param[0]], n_rows, x, ld, to, ld_to, NULL, a.gemm);
+        gemm_forward(w, p->packed[n->param[0]], n_rows, gemm_f32(x, ld), to, ld_to, NULL, a.gemm);
         if (wanted)
             continue;
         losses(w, p, &a, n_vocab, from, n_rows);

@@ -46,7 +46,8 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
         ep.pre = pass_value(p, n->out[1], &ep.ldpre);
     if (n->residual >= 0)
         ep.residual = pass_value(p, n->in[n->residual], &ep.ldr);
-    gemm_forward(w, p->packed[n->param[0]], p->n_tok, x, ldx, y, ldy, &ep, pass_scratch(p, n));
+    gemm_forward(w, p->packed[n->param[0]], p->n_tok, gemm_f32(x, ldx), y, ldy, &ep,
+                 pass_scratch(p, n));
 }
 
 /* dy through the activation, in place, and the bias's share of each tile. */
@@ -87,13 +88,14 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
         before_products(w, p, n, parts);
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx);
-        gemm_dgrad(w, p->packed[n->param[0]], p->n_tok, dy, lddy, dx, lddx, n->in_acc[0], area);
+        gemm_dgrad(w, p->packed[n->param[0]], p->n_tok, gemm_f32(dy, lddy), dx, lddx, n->in_acc[0],
+                   area);
     }
     if (n->param_grad[0]) {
         const float *x = pass_value(p, n->in[0], &ldx);
-        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in, dy, lddy, x, ldx,
-                   pass_param_grad(p, n->param[0]), n_in, pass_adds(p, n, 0), pass_far(p),
-                   pass_squares(p, n->param[0]), area);
+        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in, gemm_f32(dy, lddy),
+                   gemm_f32(x, ldx), pass_param_grad(p, n->param[0]), n_in, pass_adds(p, n, 0),
+                   pass_far(p), pass_squares(p, n->param[0]), area);
     }
 }
 

@@ -119,12 +119,12 @@ static void product_pass(struct worker *w, void *arg)
         if (p->pack[p->what])
             gemm_weight_pack(w, &p->g, 1);
         if (p->what == 0)
-            gemm_forward(w, p->g, p->m, p->x, p->k, p->y, p->ldy, NULL, p->scratch);
+            gemm_forward(w, p->g, p->m, gemm_f32(p->x, p->k), p->y, p->ldy, NULL, p->scratch);
         else if (p->what == 1)
-            gemm_dgrad(w, p->g, p->m, p->y, p->ldy, p->x, p->k, false, p->scratch);
+            gemm_dgrad(w, p->g, p->m, gemm_f32(p->y, p->ldy), p->x, p->k, false, p->scratch);
         else
-            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->y, p->ldy, p->x, p->k, p->dw, p->k,
-                       true, false, NULL, p->scratch);
+            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, gemm_f32(p->y, p->ldy),
+                       gemm_f32(p->x, p->k), p->dw, p->k, true, false, NULL, p->scratch);
         watch_stop(w, &p->watch);
         if (w->tid == 0)
             p->time_s[r] = p->watch.best;

@@ -11,7 +11,9 @@ struct job {
     enum what what;
     int m, n, k, pad;
     float *x, *w, *dy; /* [m, k+pad], [n, k], [m, n+pad] */
-    float *out;        /* [m, n+pad], [m, k+pad] or [n, k+pad] */
+    bool half;         /* x and dy are given as bf16 */
+    uint16_t *half_x, *half_dy;
+    float *out; /* [m, n+pad], [m, k+pad] or [n, k+pad] */
     bool accumulate;
     bool far;
     double *squares;
@@ -21,21 +23,43 @@ struct job {
     void *scratch;
 };
 
+/* Rows of bf16 have zeros up to a multiple of 32, and here something else behind. */
+static int half_ld(int n)
+{
+    return (n + 31) / 32 * 32 + 32;
+}
+
+/* NULL: there are no rows. */
+static uint16_t *halves(const float *x, int m, int n, int ldx)
+{
+    int ld = half_ld(n);
+    uint16_t *h = x ? malloc((size_t)m * (size_t)ld * sizeof *h) : NULL;
+    for (int r = 0; h && r < m; r++)
+        for (int i = 0; i < ld; i++)
+            h[r * ld + i] = i < n ? bf16_from_f32(x[r * ldx + i]) : i < ld - 32 ? 0 : 0x7fc0;
+    return h;
+}
+
 static void pass_of(struct worker *w, void *arg)
 {
     struct job *j = arg;
     int ldx = j->k + j->pad, ldy = j->n + j->pad;
+    struct gemm_rows x = gemm_f32(j->x, ldx), dy = gemm_f32(j->dy, ldy);
+    if (j->half) {
+        x = (struct gemm_rows){j->half_x, half_ld(j->k), GEMM_BF16};
+        dy = (struct gemm_rows){j->half_dy, half_ld(j->n), GEMM_BF16};
+    }
     gemm_weight_pack(w, &j->g, 1);
     switch (j->what) {
     case FORWARD:
-        gemm_forward(w, j->g, j->m, j->x, ldx, j->out, ldy, j->ep, j->scratch);
+        gemm_forward(w, j->g, j->m, x, j->out, ldy, j->ep, j->scratch);
         break;
     case DGRAD:
-        gemm_dgrad(w, j->g, j->m, j->dy, ldy, j->out, ldx, j->accumulate, j->scratch);
+        gemm_dgrad(w, j->g, j->m, dy, j->out, ldx, j->accumulate, j->scratch);
         break;
     case WGRAD:
-        gemm_wgrad(w, j->b, j->t, j->m, j->n, j->k, j->dy, ldy, j->x, ldx, j->out, ldx,
-                   j->accumulate, j->far, j->squares, j->scratch);
+        gemm_wgrad(w, j->b, j->t, j->m, j->n, j->k, dy, x, j->out, ldx, j->accumulate, j->far,
+                   j->squares, j->scratch);
         break;
     }
 }
@@ -48,8 +72,11 @@ static void run(struct job *j, int threads)
     void *place = copies ? aligned_alloc(64, (copies + 63) / 64 * 64) : NULL;
     j->g = gemm_weight_new(j->w, j->n, j->k, j->b, j->t, true, place, &e);
     j->scratch = bytes ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
+    j->half_x = j->half ? halves(j->x, j->m, j->k, j->k + j->pad) : NULL;
+    j->half_dy = j->half ? halves(j->dy, j->m, j->n, j->n + j->pad) : NULL;
     team_run(threads, pass_of, j);
     gemm_weight_free(j->g);
+    free(j->half_x), free(j->half_dy);
     free(place);
     free(j->scratch);
 }
@@ -111,7 +138,7 @@ static double check(struct job *j)
     return most;
 }
 
-static void sizes(enum gemm_backend b, enum gemm_dtype t)
+static void sizes(enum gemm_backend b, enum gemm_dtype t, bool half)
 {
     static const int edge[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  13, 14, 15,
                                16, 17, 27, 28, 29, 31, 32, 33, 64, 65, 130};
@@ -125,6 +152,7 @@ static void sizes(enum gemm_backend b, enum gemm_dtype t)
                 struct job j = {.b = b, .t = t, .m = edge[im], .n = edge[in], .k = edge[ik]};
                 j.pad = (int)(im % 3);
                 j.accumulate = ik & 1;
+                j.half = half;
                 j.x = filled((size_t)(j.m * (j.k + j.pad)), 1);
                 j.w = filled((size_t)(j.n * j.k), 2);
                 j.dy = filled((size_t)(j.m * (j.n + j.pad)), 3);
@@ -139,8 +167,9 @@ static void sizes(enum gemm_backend b, enum gemm_dtype t)
                 }
                 free(j.x), free(j.w), free(j.dy);
             }
-    ok(most < 3e-7, "%s %s: edge sizes (%.2g at product %d, m=%d n=%d k=%d)", gemm_backend_words[b],
-       gemm_dtype_words[t], most, (int)at.what, at.m, at.n, at.k);
+    ok(most < 3e-7, "%s %s: edge sizes%s (%.2g at product %d, m=%d n=%d k=%d)",
+       gemm_backend_words[b], gemm_dtype_words[t], half ? ", rows of bf16" : "", most, (int)at.what,
+       at.m, at.n, at.k);
 }
 
 /* Large enough for many tiles; any number of threads gives the same bits. */
@@ -208,6 +237,39 @@ static void many_rows(enum gemm_backend b, enum gemm_dtype t)
        gemm_dtype_words[t], most);
     ok(same, "%s %s: they are the same on 1, 2 and 3 threads", gemm_backend_words[b],
        gemm_dtype_words[t]);
+}
+
+/* Large products of rows of bf16 have the bits of those that are rounded, on any threads. */
+static void rows_of_bf16(void)
+{
+    static const int m_n_k[][3] = {
+        {64, 330, 200}, {1600, 33, 2600}, {48, 2600, 330}, {2600, 200, 33}, {300, 3300, 40}};
+    bool same = true;
+    for (size_t i = 0; i < ARRAY_LEN(m_n_k); i++) {
+        struct job j = {.b = GEMM_OWN, .t = GEMM_BF16};
+        j.m = m_n_k[i][0], j.n = m_n_k[i][1], j.k = m_n_k[i][2];
+        j.x = filled((size_t)(j.m * j.k), 1);
+        j.w = filled((size_t)(j.n * j.k), 2);
+        j.dy = filled((size_t)(j.m * j.n), 3);
+        for (int what = FORWARD; what <= WGRAD; what++) {
+            int rows, cols, ld;
+            j.what = (enum what)what;
+            size_t n = out_size(&j, &rows, &cols, &ld);
+            float *want = j.out = filled(n, 9);
+            j.half = false;
+            run(&j, 1);
+            for (int threads = 1; threads <= 3; threads++) {
+                j.half = true;
+                j.out = filled(n, 9);
+                run(&j, threads);
+                same &= !memcmp(want, j.out, n * sizeof *want);
+                free(j.out);
+            }
+            free(want);
+        }
+        free(j.x), free(j.w), free(j.dy);
+    }
+    ok(same, "own bf16: rows of bf16 give the bits that rounding gives");
 }
 
 static void epilogues(enum gemm_backend b, enum gemm_dtype t)
@@ -416,10 +478,14 @@ static void all(void)
             continue;
         }
         for (int t = GEMM_F32; t <= GEMM_BF16; t++) {
-            sizes((enum gemm_backend)b, (enum gemm_dtype)t);
+            sizes((enum gemm_backend)b, (enum gemm_dtype)t, false);
             threads((enum gemm_backend)b, (enum gemm_dtype)t);
             epilogues((enum gemm_backend)b, (enum gemm_dtype)t);
             long_sums((enum gemm_backend)b, (enum gemm_dtype)t);
+            if (gemm_reads_bf16((enum gemm_backend)b, (enum gemm_dtype)t)) {
+                sizes((enum gemm_backend)b, (enum gemm_dtype)t, true);
+                rows_of_bf16();
+            }
             if (b == GEMM_OWN) {
                 many_rows((enum gemm_backend)b, (enum gemm_dtype)t);
                 squares((enum gemm_backend)b, (enum gemm_dtype)t);
