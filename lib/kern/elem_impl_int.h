@@ -178,6 +178,36 @@ static void glu_grad(enum act_kind a, float *dg, float *du, const float *g, cons
 
 /* ---- bf16 */
 
+static void act_bf16(enum act_kind a, uint16_t *y, const float *x, size_t n)
+{
+#define BODY(kind) EACH(n, { v_st_bf16(y + i, act_value(kind, v_ld(x + i, m)), m); })
+    EACH_ACT(a, BODY)
+#undef BODY
+}
+
+static void act_grad_bf16(enum act_kind a, uint16_t *half, float *dx, const float *x,
+                          const float *dy, size_t n)
+{
+#define BODY(kind)                               \
+    EACH(n, {                                    \
+        vf slope;                                \
+        act_slope(kind, v_ld(x + i, m), &slope); \
+        vf d = v_mul(v_ld(dy + i, m), slope);    \
+        v_st(dx + i, d, m);                      \
+        v_st_bf16(half + i, d, m);               \
+    })
+    EACH_ACT(a, BODY)
+#undef BODY
+}
+
+static void glu_bf16(enum act_kind a, uint16_t *y, const float *g, const float *u, size_t n)
+{
+#define BODY(kind) \
+    EACH(n, { v_st_bf16(y + i, v_mul(act_value(kind, v_ld(g + i, m)), v_ld(u + i, m)), m); })
+    EACH_ACT(a, BODY)
+#undef BODY
+}
+
 static void bf16_round(float *y, const float *x, size_t n)
 {
     EACH(n, { v_st(y + i, v_bf16_round(v_ld(x + i, m)), m); });

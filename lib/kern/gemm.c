@@ -225,7 +225,9 @@ void gemm_finish_tile(const struct gemm_epilogue *ep, float *y, int ldy, int row
             ops->add(out, out, ep->bias + col, (size_t)n);
         if (ep->pre)
             memcpy(ep->pre + times(r, ep->ldpre) + col, out, (size_t)n * sizeof *out);
-        if (ep->act != ACT_NONE)
+        if (ep->half)
+            ops->act_bf16(ep->act, ep->half + times(r, ep->ldhalf) + col, out, (size_t)n);
+        else if (ep->act != ACT_NONE)
             ops->act(ep->act, out, out, (size_t)n);
         if (ep->residual)
             ops->add(out, out, ep->residual + times(r, ep->ldr) + col, (size_t)n);
@@ -271,7 +273,7 @@ void gemm_forward(struct worker *wk, const struct gemm_weight *g, int m, struct 
         }
         if (add && (rest.act != ACT_NONE || rest.pre || rest.residual == y))
             BUG("an activation cannot follow a sum that accumulates");
-        more = rest.bias || rest.pre || rest.act != ACT_NONE || rest.residual;
+        more = rest.bias || rest.pre || rest.half || rest.act != ACT_NONE || rest.residual;
     }
     if (g->backend == GEMM_OWN) {
         gemm_own_product(wk, g->dtype, GEMM_NT, m, g->n, g->k, x, gemm_f32(g->copy, 0), y, ldy, add,

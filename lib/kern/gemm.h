@@ -78,6 +78,8 @@ struct gemm_epilogue {
     const float *residual; /* [m, n] with leading dimension ldr added, or NULL; may be y itself */
     int ldr;
     bool accumulate; /* y += instead of y = */
+    uint16_t *half; /* [m, n] gets act(y) as bf16, and y keeps the value before; or NULL. With it */
+    int ldhalf;     /* no pre, no residual */
     /* gemm_wgrad()'s alone: */
     double *squares;
     bool far;

@@ -6,6 +6,8 @@
 #define MATH_IMPL_INT_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* Loads and stores of m lanes that cost nothing where m is the constant VL. */
 static ALWAYS_INLINE vf v_ld(const float *p, size_t m)
@@ -113,6 +115,25 @@ static ALWAYS_INLINE vf v_bf16_round(vf x)
     vi r = vi_and(vi_add(vi_add(u, vi_set(0x7fff)), odd), vi_set(0xffff0000));
     vf nan = v_float(vi_xor(vi_and(u, vi_set(0xffbf0000)), vi_set(0x00400000)));
     return v_select(v_is_nan(x), nan, v_float(r));
+}
+
+#if !VEC_TO_BF16
+static ALWAYS_INLINE void v_store_bf16(uint16_t *p, vf v)
+{
+    v_store_high(p, v_bits(v_bf16_round(v)));
+}
+#endif
+
+/* m lanes as bf16. */
+static ALWAYS_INLINE void v_st_bf16(uint16_t *p, vf v, size_t m)
+{
+    if (m == VL) {
+        v_store_bf16(p, v);
+    } else {
+        uint16_t some[VL];
+        v_store_bf16(some, v);
+        memcpy(p, some, m * sizeof *p);
+    }
 }
 
 /* ---- sums over n floats in one order: four accumulators by turns, then pairwise */

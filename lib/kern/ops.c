@@ -7,6 +7,8 @@
 const struct ops *ops_for(enum isa isa)
 {
 #if defined(__x86_64__)
+    if (cpu_isa_includes(isa, ISA_AVX512BF16))
+        return &ops_avx512bf16;
     if (cpu_isa_includes(isa, ISA_AVX512))
         return &ops_avx512;
     if (isa == ISA_AVX2)

@@ -84,6 +84,12 @@ struct ops {
     void (*glu)(enum act_kind a, float *y, const float *g, const float *u, size_t n);
     void (*glu_grad)(enum act_kind a, float *dg, float *du, const float *g, const float *u,
                      const float *dy, size_t n);
+    /* The same results rounded to bf16 (denormals may be 0); dx, too. half may lie where inputs do
+     * that are not behind it; dx overlaps none. */
+    void (*act_bf16)(enum act_kind a, uint16_t *y, const float *x, size_t n);
+    void (*act_grad_bf16)(enum act_kind a, uint16_t *half, float *dx, const float *x,
+                          const float *dy, size_t n);
+    void (*glu_bf16)(enum act_kind a, uint16_t *y, const float *g, const float *u, size_t n);
     void (*bf16_round)(float *y, const float *x, size_t n); /* to the nearest bf16, as f32 */
     void (*bf16_from_f32)(uint16_t *y, const float *x, size_t n);
     void (*f32_from_bf16)(float *y, const uint16_t *x, size_t n);
@@ -102,6 +108,8 @@ struct ops {
     /* w or b NULL: 1, 0. mean (unused if rms) and rstd may be NULL. y may overlap x exactly. */
     void (*norm)(const struct norm *s, float *y, int ldy, const float *x, int ldx, const float *w,
                  const float *b, float *mean, float *rstd, int n_rows);
+    void (*norm_bf16)(const struct norm *s, uint16_t *y, int ldy, const float *x, int ldx,
+                      const float *w, const float *b, float *mean, float *rstd, int n_rows);
     /* dx (+)= the gradient, dw[d] += and db[d] += this tile's share (each may be NULL): give each
      * tile of OPS_SUM_ROWS rows zeroed vectors of its own and add these up by sum_rows.
      * dx may overlap dy exactly. */
@@ -127,6 +135,9 @@ struct ops {
     /* dx = weight[r]·(exp(x - lse) - [target]); rows not scored get 0. dx may overlap x exactly. */
     void (*xent_grad)(float *dx, int lddx, const float *x, int ldx, int n, const float *lse,
                       const uint32_t *target, const float *weight, int n_rows);
+    /* One row, rounded to bf16; dx may begin where x does. */
+    void (*xent_grad_bf16)(uint16_t *dx, const float *x, int n, float lse, uint32_t target,
+                           float weight);
     /* y may overlap x exactly */
     void (*softmax)(float *y, int ldy, const float *x, int ldx, int n, int n_rows);
 

@@ -28,8 +28,10 @@ static ALWAYS_INLINE vf norm_factor(const struct norm *s, const float *w, size_t
     return s->plus_one ? v_add(f, v_set(1)) : f;
 }
 
-static void norm_vector(const struct norm *s, float *y, const float *x, const float *w,
-                        const float *b, float *mean, float *rstd)
+/* To floats or to bf16: the other one is NULL. */
+static ALWAYS_INLINE void norm_vector(const struct norm *s, float *y, uint16_t *half,
+                                      const float *x, const float *w, const float *b, float *mean,
+                                      float *rstd)
 {
     size_t d = (size_t)s->d;
     float mu = s->rms ? 0 : row_sum(x, d) / (float)s->d;
@@ -39,7 +41,11 @@ static void norm_vector(const struct norm *s, float *y, const float *x, const fl
     EACH(d, {
         vf h = v_mul(v_sub(v_ld(x + i, m), vmu), vrs);
         vf f = norm_factor(s, w, i, m);
-        v_st(y + i, b ? v_fma(h, f, v_ld(b + i, m)) : v_mul(h, f), m);
+        h = b ? v_fma(h, f, v_ld(b + i, m)) : v_mul(h, f);
+        if (y)
+            v_st(y + i, h, m);
+        else
+            v_st_bf16(half + i, h, m);
     });
     if (mean)
         *mean = mu;
@@ -47,15 +53,30 @@ static void norm_vector(const struct norm *s, float *y, const float *x, const fl
         *rstd = rs;
 }
 
-static void norm(const struct norm *s, float *y, int ldy, const float *x, int ldx, const float *w,
-                 const float *b, float *mean, float *rstd, int n_rows)
+static ALWAYS_INLINE void norm_rows(const struct norm *s, float *y, uint16_t *half, int ldy,
+                                    const float *x, int ldx, const float *w, const float *b,
+                                    float *mean, float *rstd, int n_rows)
 {
     for (int r = 0; r < n_rows; r++)
         for (int h = 0; h < s->n_head; h++) {
             size_t at = (size_t)h * (size_t)s->d, k = (size_t)r * (size_t)s->n_head + (size_t)h;
-            norm_vector(s, y + (size_t)r * (size_t)ldy + at, x + (size_t)r * (size_t)ldx + at, w, b,
-                        mean && !s->rms ? mean + k : NULL, rstd ? rstd + k : NULL);
+            size_t to = (size_t)r * (size_t)ldy + at;
+            norm_vector(s, y ? y + to : NULL, half ? half + to : NULL,
+                        x + (size_t)r * (size_t)ldx + at, w, b, mean && !s->rms ? mean + k : NULL,
+                        rstd ? rstd + k : NULL);
         }
+}
+
+static void norm(const struct norm *s, float *y, int ldy, const float *x, int ldx, const float *w,
+                 const float *b, float *mean, float *rstd, int n_rows)
+{
+    norm_rows(s, y, NULL, ldy, x, ldx, w, b, mean, rstd, n_rows);
+}
+
+static void norm_bf16(const struct norm *s, uint16_t *y, int ldy, const float *x, int ldx,
+                      const float *w, const float *b, float *mean, float *rstd, int n_rows)
+{
+    norm_rows(s, NULL, y, ldy, x, ldx, w, b, mean, rstd, n_rows);
 }
 
 /* With h = (x - mean)·rstd and g = dy·w: dx = rstd·(g - mean(g) - h·mean(g·h)); RMSNorm has no
@@ -206,6 +227,21 @@ static void xent_grad(float *dx, int lddx, const float *x, int ldx, int n, const
         EACH((size_t)n, { v_st(out + i, v_mul(w, v_exp(v_sub(v_ld(row + i, m), all))), m); });
         out[target[r]] -= weight[r];
     }
+}
+
+/* An element is written where those lie that were read before it. */
+static void xent_grad_bf16(uint16_t *dx, const float *x, int n, float lse, uint32_t target,
+                           float weight)
+{
+    if (target >= (uint32_t)n) {
+        memset(dx, 0, (size_t)n * sizeof *dx);
+        return;
+    }
+    const vf w = v_set(weight), all = v_set(lse);
+    float own = x[target];
+    EACH((size_t)n, { v_st_bf16(dx + i, v_mul(w, v_exp(v_sub(v_ld(x + i, m), all))), m); });
+    v_st(&own, v_mul(w, v_exp(v_sub(v_set(own), all))), 1);
+    v_st_bf16(dx + target, v_set(own - weight), 1);
 }
 
 static void softmax(float *y, int ldy, const float *x, int ldx, int n, int n_rows)

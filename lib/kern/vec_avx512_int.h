@@ -7,9 +7,15 @@
 #include "base/compiler.h"
 
 #define VL          16
-#define VEC(name)   name##_avx512
-#define VEC_NAME    "avx512"
 #define VEC_HAS_FMA 1
+#if defined(__AVX512BF16__)
+#    define VEC(name)   name##_avx512bf16
+#    define VEC_NAME    "avx512bf16"
+#    define VEC_TO_BF16 1
+#else
+#    define VEC(name) name##_avx512
+#    define VEC_NAME  "avx512"
+#endif
 
 typedef __m512 vf;
 typedef __m512i vi;
@@ -198,6 +204,14 @@ static ALWAYS_INLINE void v_store_high(uint16_t *p, vi v)
 {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(v, 16)));
 }
+
+#if VEC_TO_BF16
+/* To the nearest bf16, ties to even; denormals are 0. */
+static ALWAYS_INLINE void v_store_bf16(uint16_t *p, vf v)
+{
+    _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(v));
+}
+#endif
 
 static ALWAYS_INLINE float v_sum(vf v)
 {

@@ -20,6 +20,7 @@ static int plan(struct graph *g, const struct config *c, const struct param *par
                 struct exec_opt *o, size_t *n_floats, struct err *e)
 {
     struct graph_opt go = {.train = o->train, .dropout = o->dropout && o->train, .dtype = o->dtype};
+    go.half = o->train && gemm_reads_bf16(o->gemm, o->dtype);
     struct pass p = {.graph = g, .opt = o, .n_tok = o->max_tok};
 
     if (o->n_threads <= 0)

@@ -18,7 +18,7 @@ int graph_storage(struct graph *g, int cols)
 {
     int i = next(&g->n_storages, g->cap_storages, "storages");
 
-    g->storages[i] = (struct storage){.cols = cols, .same_grad = i};
+    g->storages[i] = (struct storage){.cols = cols, .ld = cols, .ld_grad = cols, .same_grad = i};
     return i;
 }
 
@@ -35,6 +35,25 @@ int graph_value(struct graph *g, int storage, int col, int cols)
 int graph_new_value(struct graph *g, int cols)
 {
     return graph_value(g, graph_storage(g, cols), 0, cols);
+}
+
+/* Rows of at least n floats that are an odd number of pairs of cache lines apart, so that they
+ * spread over all sets of a cache. */
+int graph_apart(int n)
+{
+    enum { PAIR = 32 };
+    return ((n + PAIR - 1) / PAIR | 1) * PAIR;
+}
+
+int graph_new_input(struct graph *g, int cols)
+{
+    int value = graph_new_value(g, cols);
+    struct storage *s = &g->storages[g->values[value].storage];
+
+    s->half = g->opt.half;
+    if (s->half)
+        s->ld = graph_apart((cols + 1) / 2);
+    return value;
 }
 
 int graph_columns(struct graph *g, int value, int from, int cols)

@@ -38,8 +38,10 @@ struct span {
 
 struct storage {
     int cols;
-    bool grad;     /* some value of it needs a gradient */
-    int same_grad; /* its gradient is that storage's; else its own index */
+    int ld, ld_grad; /* floats from row to row, of the gradient's, too */
+    bool half;       /* rows of bf16, as struct gemm_rows has them; the gradient's are of floats */
+    bool grad;       /* some value of it needs a gradient */
+    int same_grad;   /* its gradient is that storage's; else its own index */
     /* Set by the planner. */
     int layer;   /* that alone uses it, or -1 */
     bool wanted; /* some node's work that is done again needs it */
@@ -143,6 +145,7 @@ struct graph_opt {
     bool train;   /* keep what backward needs (norms' statistics, log-sum-exp, inputs of acts) */
     bool dropout; /* put in the config's dropout */
     enum gemm_dtype dtype;
+    bool half; /* what products alone read is bf16 */
 };
 
 struct graph {
@@ -170,7 +173,9 @@ int graph_find_param(const struct graph *g, const char *name); /* -1: none */
 /* For constructors: new things, by index. */
 int graph_storage(struct graph *g, int cols);
 int graph_value(struct graph *g, int storage, int col, int cols);
-int graph_new_value(struct graph *g, int cols);                    /* with a storage of its own */
+int graph_new_value(struct graph *g, int cols); /* with a storage of its own */
+int graph_new_input(struct graph *g, int cols); /* the same, and products alone will read it */
+int graph_apart(int n);                         /* floats from row to row of n, for products */
 int graph_columns(struct graph *g, int value, int from, int cols); /* a part of a value */
 struct node *graph_node(struct graph *g, const struct node_ops *ops, int layer);
 PRINTF_LIKE(7, 8)

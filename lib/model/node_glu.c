@@ -11,15 +11,22 @@ static void keeps(const struct node *n, unsigned *in, unsigned *out)
 
 static void forward(struct worker *w, const struct pass *p, const struct node *n)
 {
-    int ldx, ldy, f = value_cols(p->graph, n->out[0]);
+    int ldx, ldy, ldh, f = value_cols(p->graph, n->out[0]);
     const float *x = pass_value(p, n->in[0], &ldx);
     float *y = pass_value(p, n->out[0], &ldy);
+    uint16_t *half = pass_half(p, n->out[0], &ldh);
 
     TEAM_FOR(w, i, tiles_of(p->n_tok, TILE_ROWS))
     {
         int64_t r0 = i * TILE_ROWS, r1 = r0 + tile_len(i, TILE_ROWS, p->n_tok);
         for (int64_t r = r0; r < r1; r++)
-            p->ops->glu(n->u.glu.act, y + r * ldy, x + r * ldx, x + r * ldx + f, (size_t)f);
+            if (half) {
+                p->ops->glu_bf16(n->u.glu.act, half + r * ldh, x + r * ldx, x + r * ldx + f,
+                                 (size_t)f);
+                pass_end_row(half + r * ldh, f);
+            } else {
+                p->ops->glu(n->u.glu.act, y + r * ldy, x + r * ldx, x + r * ldx + f, (size_t)f);
+            }
     }
     team_barrier(w);
 }
@@ -53,7 +60,7 @@ int node_glu(struct graph *g, int layer, int x, enum act_kind act)
         BUG("a gate over %d columns", cols);
     n->n_in = n->n_out = 1;
     n->in[0] = x;
-    n->out[0] = graph_new_value(g, cols / 2);
+    n->out[0] = graph_new_input(g, cols / 2);
     n->u.glu.act = act;
     n->remakes = true;
     return n->out[0];

@@ -53,12 +53,13 @@ static void area_of(const struct pass *p, const struct node *n, char *base, stru
 {
     int n_vocab = vocab(p, n);
     size_t d = (size_t)value_cols(p->graph, n->in[0]), at = 0;
+    size_t ldx = (size_t)p->graph->storages[p->graph->values[n->in[0]].storage].ld;
     size_t rows = (size_t)max_rows(n_vocab, p->graph->max_tok);
     struct {
         float **to;
         size_t n;
     } part[] = {{&a->logits, rows * row_floats(n_vocab)},
-                {&a->x, rows * d},
+                {&a->x, rows * ldx},
                 {&a->dx, rows * d},
                 {&a->lse, rows}};
 
@@ -91,7 +92,12 @@ static void losses(struct worker *w, const struct pass *p, const struct area *a,
     {
         float *row = a->logits + (size_t)i * row_floats(n_vocab);
         p->ops->xent(nll + i, a->lse + i, row, n_vocab, n_vocab, target + i, 1);
-        if (p->mode == PASS_TRAIN)
+        if (p->mode == PASS_TRAIN && p->graph->opt.half) {
+            uint16_t *half = (uint16_t *)(void *)row;
+            p->ops->xent_grad_bf16(half, row, n_vocab, a->lse[i], target[i],
+                                   p->row_weight[from + i]);
+            pass_end_row(half, n_vocab);
+        } else if (p->mode == PASS_TRAIN)
             p->ops->xent_grad(row, n_vocab, row, n_vocab, n_vocab, a->lse + i, target + i,
                               p->row_weight + from + i, 1);
     }
@@ -106,32 +112,39 @@ static void scatter(struct worker *w, const struct pass *p, const struct area *a
     team_barrier(w);
 }
 
+/* Whole rows, of floats or bf16. */
 static void gather(struct worker *w, const struct pass *p, const struct area *a, const float *x,
-                   int ldx, int d, int from, int n_rows)
+                   int ldx, int from, int n_rows)
 {
     TEAM_FOR(w, i, n_rows)
-    memcpy(a->x + i * d, x + (size_t)p->rows[from + i] * (size_t)ldx, sizeof(float) * (size_t)d);
+    memcpy(a->x + i * ldx, x + (size_t)p->rows[from + i] * (size_t)ldx,
+           sizeof(float) * (size_t)ldx);
     team_barrier(w);
 }
 
+/* Rows as products read them, that lie ld floats apart. */
+static struct gemm_rows input(const float *x, int ld, bool half)
+{
+    return half ? (struct gemm_rows){x, 2 * ld, GEMM_BF16} : gemm_f32(x, ld);
+}
+
 static void gradients(struct worker *w, const struct pass *p, const struct node *n,
-                      const struct area *a, const float *x, int ldx, int from, int n_rows)
+                      const struct area *a, struct gemm_rows x, int from, int n_rows)
 {
     int n_vocab = vocab(p, n), ld = (int)row_floats(n_vocab);
     int d = value_cols(p->graph, n->in[0]), lddx;
+    struct gemm_rows dy = input(a->logits, ld, p->graph->opt.half);
 
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx),
               *to = p->rows ? a->dx : dx + (size_t)from * (size_t)lddx;
-        gemm_dgrad(w, p->packed[n->param[0]], n_rows, gemm_f32(a->logits, ld), to,
-                   p->rows ? d : lddx, false, a->gemm);
+        gemm_dgrad(w, p->packed[n->param[0]], n_rows, dy, to, p->rows ? d : lddx, false, a->gemm);
         if (p->rows)
             scatter(w, p, a, dx, lddx, d, from, n_rows);
     }
     if (n->param_grad[0])
-        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, gemm_f32(a->logits, ld),
-                   gemm_f32(x, ldx), pass_param_grad(p, n->param[0]), d,
-                   from > 0 || pass_adds(p, n, 0), pass_far(p),
+        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, n_rows, n_vocab, d, dy, x,
+                   pass_param_grad(p, n->param[0]), d, from > 0 || pass_adds(p, n, 0), pass_far(p),
                    from + n_rows == p->n_rows ? pass_squares(p, n->param[0]) : NULL, a->gemm);
 }
 
@@ -148,7 +161,7 @@ static void clear_grad(struct worker *w, const struct pass *p, const struct node
 
 static void forward(struct worker *w, const struct pass *p, const struct node *n)
 {
-    int n_vocab = vocab(p, n), d = value_cols(p->graph, n->in[0]), ldx;
+    int n_vocab = vocab(p, n), ldx;
     int step = chunk_rows(p->n_rows, max_rows(n_vocab, p->graph->max_tok));
     const float *all = pass_value(p, n->in[0], &ldx);
     struct area a;
@@ -159,22 +172,22 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     if (p->mode == PASS_TRAIN && p->n_rows == 0 && n->param_grad[0] && !pass_adds(p, n, 0))
         pass_zero(w, pass_param_grad(p, n->param[0]), p->graph->params[n->param[0]].n);
     for (int from = 0; from < p->n_rows; from += step) {
-        int n_rows = p->n_rows - from < step ? p->n_rows - from : step, ld = ldx;
+        int n_rows = p->n_rows - from < step ? p->n_rows - from : step;
         const float *x = all + (size_t)from * (size_t)ldx;
         bool wanted = p->mode == PASS_LOGITS;
         float *to = wanted ? p->logits + (size_t)from * (size_t)n_vocab : a.logits;
         int ld_to = wanted ? n_vocab : (int)row_floats(n_vocab);
         if (p->rows) {
-            gather(w, p, &a, all, ldx, d, from, n_rows);
+            gather(w, p, &a, all, ldx, from, n_rows);
             x = a.x;
-            ld = d;
         }
-        gemm_forward(w, p->packed[n->param[0]], n_rows, gemm_f32(x, ld), to, ld_to, NULL, a.gemm);
+        struct gemm_rows in = input(x, ldx, pass_rows(p, n->in[0]).type == GEMM_BF16);
+        gemm_forward(w, p->packed[n->param[0]], n_rows, in, to, ld_to, NULL, a.gemm);
         if (wanted)
             continue;
         losses(w, p, &a, n_vocab, from, n_rows);
         if (p->mode == PASS_TRAIN)
-            gradients(w, p, n, &a, x, ld, from, n_rows);
+            gradients(w, p, n, &a, in, from, n_rows);
     }
 }
 

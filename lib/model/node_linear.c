@@ -3,6 +3,9 @@
 #include "base/bug.h"
 #include "model/pass_int.h"
 
+/* Columns of a row that are worked on at a time, in the first-level cache. */
+enum { ROW_PART = 512 };
+
 static void keeps(const struct node *n, unsigned *in, unsigned *out)
 {
     *in = n->param_grad[0] ? 1 : 0;
@@ -35,19 +38,44 @@ static size_t scratch(const struct pass *p, const struct node *n, bool backward)
            gemm_scratch(p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in);
 }
 
+static void end_rows(struct worker *w, const struct pass *p, uint16_t *rows, int ld, int n_col)
+{
+    if (n_col % 32 == 0)
+        return;
+    TEAM_FOR(w, i, p->n_tok)
+    pass_end_row(rows + i * ld, n_col);
+    team_barrier(w);
+}
+
 static void forward(struct worker *w, const struct pass *p, const struct node *n)
 {
-    int ldx, ldy;
-    const float *x = pass_value(p, n->in[0], &ldx);
+    int ldy;
     float *y = pass_value(p, n->out[0], &ldy);
     struct gemm_epilogue ep = {.bias = pass_weight(p, n->param[1]), .act = n->u.linear.act};
 
-    if (n->out[1] >= 0)
+    ep.half = pass_half(p, n->out[0], &ep.ldhalf);
+    if (ep.half)
+        y = pass_value(p, n->out[1], &ldy);
+    else if (n->out[1] >= 0)
         ep.pre = pass_value(p, n->out[1], &ep.ldpre);
     if (n->residual >= 0)
         ep.residual = pass_value(p, n->in[n->residual], &ep.ldr);
-    gemm_forward(w, p->packed[n->param[0]], p->n_tok, gemm_f32(x, ldx), y, ldy, &ep,
+    gemm_forward(w, p->packed[n->param[0]], p->n_tok, pass_rows(p, n->in[0]), y, ldy, &ep,
                  pass_scratch(p, n));
+    if (ep.half)
+        end_rows(w, p, ep.half, ep.ldhalf, value_cols(p->graph, n->out[0]));
+}
+
+/* Part of a row of dy through the activation; it becomes bf16, which lies where floats are that
+ * have been read. The bias's share. */
+static void half_part(const struct pass *p, enum act_kind act, float *dy, const float *pre, int at,
+                      int n, float *sum)
+{
+    float d[ROW_PART];
+
+    p->ops->act_grad_bf16(act, (uint16_t *)(void *)dy + at, d, pre + at, dy + at, (size_t)n);
+    if (sum)
+        p->ops->sum_rows(sum + at, d, n, n, 1);
 }
 
 /* dy through the activation, in place, and the bias's share of each tile. */
@@ -58,17 +86,27 @@ static void before_products(struct worker *w, const struct pass *p, const struct
     enum act_kind act = n->u.linear.act;
     float *dy = pass_grad(p, n->out[0], &lddy);
     const float *pre = act == ACT_NONE ? NULL : pass_value(p, n->out[1], &ldpre);
+    bool half = pre && p->graph->opt.half;
 
     shape(p, n, &n_out, &n_in);
     TEAM_FOR(w, i, n_tiles)
     {
         int64_t r0 = i * TILE_ROWS, r1 = r0 + tile_len(i, TILE_ROWS, p->n_tok);
-        for (int64_t r = r0; pre && r < r1; r++)
-            p->ops->act_grad(act, dy + r * lddy, pre + r * ldpre, dy + r * lddy, (size_t)n_out);
-        if (!n->param_grad[1])
-            continue;
-        memset(parts + i * n_out, 0, sizeof(float) * (size_t)n_out);
-        p->ops->sum_rows(parts + i * n_out, dy + r0 * lddy, lddy, n_out, (int)(r1 - r0));
+        float *sum = n->param_grad[1] ? parts + i * n_out : NULL;
+        if (sum)
+            memset(sum, 0, sizeof(float) * (size_t)n_out);
+        for (int64_t r = r0; pre && r < r1; r++) {
+            float *row = dy + r * lddy;
+            const float *x = pre + r * ldpre;
+            if (!half)
+                p->ops->act_grad(act, row, x, row, (size_t)n_out);
+            for (int at = 0; half && at < n_out; at += ROW_PART)
+                half_part(p, act, row, x, at, n_out - at < ROW_PART ? n_out - at : ROW_PART, sum);
+            if (half)
+                pass_end_row((uint16_t *)(void *)row, n_out);
+        }
+        if (sum && !half)
+            p->ops->sum_rows(sum, dy + r0 * lddy, lddy, n_out, (int)(r1 - r0));
     }
     team_barrier(w);
     if (n->param_grad[1])
@@ -77,8 +115,9 @@ static void before_products(struct worker *w, const struct pass *p, const struct
 
 static void backward(struct worker *w, const struct pass *p, const struct node *n)
 {
-    int ldx, lddx, lddy, n_out, n_in;
+    int lddx, lddy, n_out, n_in;
     const float *dy = pass_grad(p, n->out[0], &lddy);
+    struct gemm_rows rows = gemm_f32(dy, lddy);
     float *parts = p->arena + n->grad_scratch;
     void *area = parts + parts_bytes(p, n) / sizeof(float);
 
@@ -86,28 +125,35 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     pass_residual_grad(w, p, n);
     if (n->u.linear.act != ACT_NONE || n->param_grad[1])
         before_products(w, p, n, parts);
+    if (n->u.linear.act != ACT_NONE && p->graph->opt.half)
+        rows = (struct gemm_rows){dy, 2 * lddy, GEMM_BF16};
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx);
-        gemm_dgrad(w, p->packed[n->param[0]], p->n_tok, gemm_f32(dy, lddy), dx, lddx, n->in_acc[0],
-                   area);
+        gemm_dgrad(w, p->packed[n->param[0]], p->n_tok, rows, dx, lddx, n->in_acc[0], area);
     }
-    if (n->param_grad[0]) {
-        const float *x = pass_value(p, n->in[0], &ldx);
-        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in, gemm_f32(dy, lddy),
-                   gemm_f32(x, ldx), pass_param_grad(p, n->param[0]), n_in, pass_adds(p, n, 0),
-                   pass_far(p), pass_squares(p, n->param[0]), area);
-    }
+    if (n->param_grad[0])
+        gemm_wgrad(w, p->opt->gemm, p->opt->dtype, p->n_tok, n_out, n_in, rows,
+                   pass_rows(p, n->in[0]), pass_param_grad(p, n->param[0]), n_in,
+                   pass_adds(p, n, 0), pass_far(p), pass_squares(p, n->param[0]), area);
 }
 
 /* The activation, from what was before it. */
 static void remake(struct worker *w, const struct pass *p, const struct node *n)
 {
-    int ldy, ldpre, n_out = value_cols(p->graph, n->out[0]);
+    int ldy, ldh, ldpre, n_out = value_cols(p->graph, n->out[0]);
     float *y = pass_value(p, n->out[0], &ldy);
+    uint16_t *half = pass_half(p, n->out[0], &ldh);
     const float *pre = pass_value(p, n->out[1], &ldpre);
 
     TEAM_FOR(w, i, p->n_tok)
-    p->ops->act(n->u.linear.act, y + i * ldy, pre + i * ldpre, (size_t)n_out);
+    {
+        if (half) {
+            p->ops->act_bf16(n->u.linear.act, half + i * ldh, pre + i * ldpre, (size_t)n_out);
+            pass_end_row(half + i * ldh, n_out);
+        } else {
+            p->ops->act(n->u.linear.act, y + i * ldy, pre + i * ldpre, (size_t)n_out);
+        }
+    }
     team_barrier(w);
 }
 
@@ -123,9 +169,12 @@ static const struct node_ops ops = {"linear", false,    true,   keeps, scratch,
 
 int node_linear(struct graph *g, int layer, int x, int w, int b, enum act_kind act, int residual)
 {
-    int n_out = g->params[w].rows, y = graph_new_value(g, n_out);
+    int n_out = g->params[w].rows;
+    int y = act == ACT_NONE ? graph_new_value(g, n_out) : graph_new_input(g, n_out);
     struct node *n = graph_node(g, &ops, layer);
 
+    if (act != ACT_NONE && g->opt.half) /* before_products() makes it bf16 */
+        g->storages[g->values[y].storage].ld_grad = graph_apart(n_out);
     if (act != ACT_NONE && residual >= 0)
         BUG("an activation and a residual cannot share a gradient");
     if (value_cols(g, x) != g->params[w].cols || (b >= 0 && g->params[b].cols != n_out) ||

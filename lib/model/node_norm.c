@@ -19,17 +19,25 @@ static float *statistic(const struct pass *p, int value)
 static void forward(struct worker *w, const struct pass *p, const struct node *n)
 {
     const struct norm *s = &n->u.norm;
-    int ldx, ldy;
+    int ldx, ldy, ldh;
     const float *x = pass_value(p, n->in[0], &ldx);
     float *y = pass_value(p, n->out[0], &ldy);
+    uint16_t *half = pass_half(p, n->out[0], &ldh);
     float *mean = statistic(p, n->out[1]), *rstd = statistic(p, n->out[2]);
 
     TEAM_FOR(w, i, tiles_of(p->n_tok, TILE_ROWS))
     {
         int64_t r = i * TILE_ROWS;
-        p->ops->norm(s, y + r * ldy, ldy, x + r * ldx, ldx, pass_weight(p, n->param[0]),
-                     pass_weight(p, n->param[1]), mean ? mean + r * s->n_head : NULL,
-                     rstd ? rstd + r * s->n_head : NULL, tile_len(i, TILE_ROWS, p->n_tok));
+        int n_rows = tile_len(i, TILE_ROWS, p->n_tok);
+        const float *weight = pass_weight(p, n->param[0]), *bias = pass_weight(p, n->param[1]);
+        float *m = mean ? mean + r * s->n_head : NULL, *rs = rstd ? rstd + r * s->n_head : NULL;
+        if (!half) {
+            p->ops->norm(s, y + r * ldy, ldy, x + r * ldx, ldx, weight, bias, m, rs, n_rows);
+            continue;
+        }
+        p->ops->norm_bf16(s, half + r * ldh, ldh, x + r * ldx, ldx, weight, bias, m, rs, n_rows);
+        for (int64_t q = r; q < r + n_rows; q++)
+            pass_end_row(half + q * ldh, s->d * s->n_head);
     }
     team_barrier(w);
 }
@@ -84,7 +92,7 @@ int node_norm(struct graph *g, int layer, int x, int y, const struct norm *s, in
     struct node *n;
 
     if (y < 0)
-        y = graph_new_value(g, width);
+        y = graph_new_input(g, width);
     if (value_cols(g, x) != width || value_cols(g, y) != width || g->params[w].cols != s->d)
         BUG("a norm of %d x %d over %d columns", s->n_head, s->d, value_cols(g, x));
     n = graph_node(g, &ops, layer);

@@ -6,6 +6,7 @@
 #ifndef MODEL_PASS_INT_H
 #define MODEL_PASS_INT_H
 
+#include <string.h>
 #include "model/exec.h"
 #include "model/graph_int.h"
 
@@ -64,8 +65,31 @@ static inline float *pass_value(const struct pass *p, int value, int *ld)
 {
     const struct value *v = &p->graph->values[value];
     const struct storage *s = &p->graph->storages[v->storage];
-    *ld = s->cols;
+    *ld = s->ld;
     return p->arena + s->at[p->again] + v->col;
+}
+
+/* NULL where a value's rows are floats. */
+static inline uint16_t *pass_half(const struct pass *p, int value, int *ld)
+{
+    const struct storage *s = &p->graph->storages[p->graph->values[value].storage];
+    *ld = 2 * s->ld;
+    return s->half ? (uint16_t *)(void *)(p->arena + s->at[p->again]) : NULL;
+}
+
+/* As a product's input. */
+static inline struct gemm_rows pass_rows(const struct pass *p, int value)
+{
+    int ld, ld_half;
+    const float *x = pass_value(p, value, &ld);
+    const uint16_t *half = pass_half(p, value, &ld_half);
+    return half ? (struct gemm_rows){half, ld_half, GEMM_BF16} : gemm_f32(x, ld);
+}
+
+/* What products read behind a row of n. */
+static inline void pass_end_row(uint16_t *row, int n)
+{
+    memset(row + n, 0, sizeof *row * (size_t)((n + 31) / 32 * 32 - n));
 }
 
 static inline float *pass_scratch(const struct pass *p, const struct node *n)
@@ -77,7 +101,7 @@ static inline float *pass_grad(const struct pass *p, int value, int *ld)
 {
     const struct value *v = &p->graph->values[value];
     const struct storage *s = &p->graph->storages[v->storage];
-    *ld = s->cols;
+    *ld = s->ld_grad;
     return p->arena + p->graph->storages[s->same_grad].grad_at + v->col;
 }
 

@@ -312,11 +312,11 @@ static void collect(struct needs *l, struct graph *g, const struct pass *p)
 
     for (int i = 0; i < g->n_storages; i++) {
         struct storage *s = &g->storages[i];
-        size_t n = rows * (size_t)s->cols;
+        size_t n = rows * (size_t)s->ld;
         need(l, n, s->use[0], &s->at[0]);
         need(l, n, s->use[1], &s->at[1]);
         if (s->same_grad == i)
-            need(l, n, s->grad_use, &s->grad_at);
+            need(l, rows * (size_t)s->ld_grad, s->grad_use, &s->grad_at);
     }
     for (int t = 0; t < g->n_steps; t++) {
         struct node *n = &g->nodes[g->steps[t].node];

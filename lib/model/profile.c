@@ -44,7 +44,8 @@ static double cols(const struct graph *g, const int *value, int n, unsigned mask
 
     for (int i = 0; i < n; i++)
         if (value[i] >= 0 && mask >> i & 1)
-            sum += value_cols(g, value[i]);
+            sum +=
+                value_cols(g, value[i]) / (g->storages[g->values[value[i]].storage].half ? 2. : 1.);
     return sum;
 }
 

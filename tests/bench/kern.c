@@ -2,14 +2,14 @@
  * Speed of the kernels beside the peak measured in the same run: "name figure unit share %"; of
  * products a second share, of the best burst.
  *
- *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [-t f32|bf16] [-m ROWS] [-p]
+ *     obj/tests/bench/kern [-j N] [-g ref|openblas|own] [-t f32|bf16] [-m ROWS] [-p] [-r]
  * [gemm|attn|ops]...
  *
  * gemm: the five products of GPT-2 124M at 256 and 1024 tokens (or ROWS), forward, input gradient,
  * weight gradient; least time, and median share of the peak measured before and after each round:
  * what all threads reach at once, on average over a few bursts, and each one's best burst.
- * -p: with the weight packed in each round. attn: a layer of its attention. ops: on one thread, in
- * the caches.
+ * -p: with the weight packed in each round. -r: inputs are rows of bf16 (own products of bf16).
+ * attn: a layer of its attention. ops: on one thread, in the caches.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@
 #include "kern/peak.h"
 
 static int n_threads = 2, dtype = -1, n_rows;
-static bool pack_inside;
+static bool pack_inside, halves;
 static enum gemm_backend backend;
 static double peaks[2]; /* by enum gemm_dtype */
 
@@ -78,7 +78,8 @@ struct product {
     int ldy;      /* whole lines of cache, as the head has its logits */
     bool pack[3]; /* the weight inside the timing, by what */
     enum gemm_dtype t;
-    struct gemm_weight *g; /* with the gradient's layout where that is what */
+    struct gemm_rows in, dy; /* x and y */
+    struct gemm_weight *g;   /* with the gradient's layout where that is what */
     float *x, *y, *dw;
     void *scratch;
     size_t burst; /* rounds of a burst, a third of a millisecond or more */
@@ -119,12 +120,12 @@ static void product_pass(struct worker *w, void *arg)
         if (p->pack[p->what])
             gemm_weight_pack(w, &p->g, 1);
         if (p->what == 0)
-            gemm_forward(w, p->g, p->m, gemm_f32(p->x, p->k), p->y, p->ldy, NULL, p->scratch);
+            gemm_forward(w, p->g, p->m, p->in, p->y, p->ldy, NULL, p->scratch);
         else if (p->what == 1)
-            gemm_dgrad(w, p->g, p->m, gemm_f32(p->y, p->ldy), p->x, p->k, false, p->scratch);
+            gemm_dgrad(w, p->g, p->m, p->dy, p->x, p->k, false, p->scratch);
         else
-            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, gemm_f32(p->y, p->ldy),
-                       gemm_f32(p->x, p->k), p->dw, p->k, true, false, NULL, p->scratch);
+            gemm_wgrad(w, backend, p->t, p->m, p->n, p->k, p->dy, p->in, p->dw, p->k, true, false,
+                       NULL, p->scratch);
         watch_stop(w, &p->watch);
         if (w->tid == 0)
             p->time_s[r] = p->watch.best;
@@ -160,6 +161,24 @@ static double product_time(struct product *p, double work, double *share, double
     return best;
 }
 
+/* x[m, n] as bf16, in rows that lie as a model has them. */
+static struct gemm_rows rows_of(const float *x, int m, int n, int ldx)
+{
+    int ld = ((n + 63) / 64 | 1) * 64;
+    struct err e = {0};
+    uint16_t *h = halves ? sys_pages((size_t)m * (size_t)ld * sizeof *h, &e) : NULL;
+    for (int r = 0; h && r < m; r++)
+        ops_get()->bf16_from_f32(h + (size_t)r * (size_t)ld, x + (size_t)r * (size_t)ldx,
+                                 (size_t)n);
+    return h ? (struct gemm_rows){h, ld, GEMM_BF16} : gemm_f32(x, ldx);
+}
+
+static void free_rows(struct gemm_rows x, int m)
+{
+    if (x.type == GEMM_BF16)
+        sys_pages_free((void *)x.at, (size_t)m * (size_t)x.ld * sizeof(uint16_t));
+}
+
 static size_t burst_rounds(enum gemm_dtype t)
 {
     float sink = 0.001f;
@@ -193,6 +212,8 @@ static void products(int m, enum gemm_dtype t)
         p.burst = burst_rounds(t);
         p.x = filled((size_t)m * (size_t)k);
         p.y = filled((size_t)m * (size_t)p.ldy);
+        p.in = rows_of(p.x, m, k, k);
+        p.dy = rows_of(p.y, m, n, p.ldy);
         p.dw = filled((size_t)n * (size_t)k);
         size_t scratch = gemm_scratch(backend, t, m, n, k);
         p.scratch = scratch ? sys_pages(scratch, &e) : NULL;
@@ -216,6 +237,8 @@ static void products(int m, enum gemm_dtype t)
         sys_pages_free(w, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.dw, (size_t)n * (size_t)k * 4);
         sys_pages_free(p.x, (size_t)m * (size_t)k * 4);
+        free_rows(p.in, m);
+        free_rows(p.dy, m);
         sys_pages_free(p.y, (size_t)m * (size_t)p.ldy * 4);
         if (p.scratch)
             sys_pages_free(p.scratch, scratch);
@@ -374,6 +397,10 @@ int main(int argc, char **argv)
         }
         if (strcmp(argv[i], "-p") == 0) {
             pack_inside = true;
+            continue;
+        }
+        if (strcmp(argv[i], "-r") == 0) {
+            halves = true;
             continue;
         }
         all = false;

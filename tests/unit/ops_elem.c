@@ -240,6 +240,35 @@ static void halves(void)
     ok(good, "bf16: to the nearest, ties to even, NaN and infinity kept");
 }
 
+/* What writes bf16 gives what is rounded afterwards; the gradient may lie where dy does. */
+static void rounded(void)
+{
+    static uint16_t want[MAX + 1], got[MAX + 1];
+    bool good = true;
+    for (int a = ACT_NONE; a <= ACT_SILU; a++)
+        for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+            size_t n = sizes[s];
+            enum act_kind kind = (enum act_kind)a;
+            uint16_t *half = (uint16_t *)(void *)y;
+            got[n] = 77;
+            k->act(kind, y, x, n);
+            k->bf16_from_f32(want, y, n);
+            k->act_bf16(kind, got, x, n);
+            good &= got[n] == 77 && !memcmp(want, got, n * sizeof *got);
+            k->glu(kind, y, x, u, n);
+            k->bf16_from_f32(want, y, n);
+            k->glu_bf16(kind, got, x, u, n);
+            good &= got[n] == 77 && !memcmp(want, got, n * sizeof *got);
+            k->act_grad(kind, y, x, dy, n);
+            k->bf16_from_f32(want, y, n);
+            memcpy(got, y, n * sizeof *got); /* the first half of the floats */
+            memcpy(y, dy, n * sizeof *y);
+            k->act_grad_bf16(kind, half, z, x, y, n);
+            good &= !memcmp(want, half, n * sizeof *half) && !memcmp(got, z, n * sizeof *got);
+        }
+    ok(good, "activations, gates and gradients as bf16: what rounding gives");
+}
+
 static void all(void)
 {
     k = ops_get();
@@ -253,6 +282,8 @@ static void all(void)
         activation((enum act_kind)a);
     places();
     halves();
+    fill(x, MAX, 1);
+    rounded();
 }
 
 int main(void)

@@ -72,6 +72,12 @@ static double norm_one(int d, int n_head, bool rms, bool plus_one)
     k->norm(&c.s, one + c.ld, c.ld, one + c.ld, c.ld, c.w, c.b, NULL, NULL, 1);
     if (memcmp(one + c.ld, y + c.ld, (size_t)(d * n_head) * 4) != 0)
         fail("a row of %d alone differs", d);
+    uint16_t *half = calloc(n, 2), *want = calloc(n, 2);
+    k->bf16_from_f32(want, y, n);
+    k->norm_bf16(&c.s, half, c.ld, c.x, c.ld, c.w, c.b, NULL, NULL, c.rows);
+    if (memcmp(half, want, n * sizeof *half) != 0)
+        fail("rows of %d as bf16 differ", d);
+    free(half), free(want);
     memcpy(one, dx, n * 4);
     k->norm_grad(&c.s, one, c.ld, true, c.dy, c.ld, c.x, c.ld, c.w, mean, rstd, NULL, NULL, c.rows);
     for (size_t i = 0; i < n; i++)
@@ -227,7 +233,7 @@ static void dropouts(void)
 static void entropies(void)
 {
     double most = 0, slope = 0, soft = 0;
-    bool in_place = true, unscored = true;
+    bool in_place = true, unscored = true, rounded = true;
     for (size_t c = 0; c < ARRAY_LEN(dims); c++) {
         int n = dims[c], rows = 4, ld = n + 2;
         float *x = filled((size_t)(rows * ld), 1), *dx = calloc((size_t)(rows * ld), 4);
@@ -258,15 +264,23 @@ static void entropies(void)
                 slope = fmax(slope, fabs((double)dx[r * ld + i] - want));
             }
         }
+        memcpy(p, x, (size_t)(rows * ld) * 4);
         k->xent_grad(x, ld, x, ld, n, lse, target, weight, rows);
-        for (int r = 0; r < rows; r++)
+        uint16_t *half = calloc((size_t)n, 2);
+        for (int r = 0; r < rows; r++) {
+            float *row = p + r * ld;
             in_place &= memcmp(x + r * ld, dx + r * ld, (size_t)n * 4) == 0;
-        free(x), free(dx), free(p);
+            k->bf16_from_f32(half, dx + r * ld, (size_t)n);
+            k->xent_grad_bf16((uint16_t *)(void *)row, row, n, lse[r], target[r], weight[r]);
+            rounded &= memcmp(half, row, (size_t)n * 2) == 0;
+        }
+        free(x), free(dx), free(p), free(half);
     }
     ok(most < 3e-7, "loss and log-sum-exp (%.2g)", most);
     ok(unscored, "a row without a target has no loss");
     ok(slope < 4e-6, "gradient (%.2g)", slope);
     ok(in_place, "gradient in place");
+    ok(rounded, "gradient in place as bf16: what rounding gives");
     ok(soft < 1e-6, "softmax (%.2g)", soft);
     enum { V = 50257 };
     float *x = filled(V, 4), loss, lse;
