@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 char buf_empty[1]; /* never written: an empty buffer without memory points here */
 
 int buf_reserve(struct buf *b, size_t n_more, struct err *e)
@@ -21,10 +23,10 @@ int buf_reserve(struct buf *b, size_t n_more, struct err *e)
         cap = need;
     if (cap < 64)
         cap = 64;
-    char *s = realloc(b->cap ? b->s : NULL, cap);
+    char *was = b->cap ? b->s : NULL, *s = mem_resize(was, b->cap ? b->len : 0, &cap);
     if (!s && cap > need) { /* no room to grow by half: try exactly what is needed */
         cap = need;
-        s = realloc(b->cap ? b->s : NULL, cap);
+        s = mem_resize(was, b->cap ? b->len : 0, &cap);
     }
     if (!s)
         return err_nomem(e, "a string", cap);

@@ -53,6 +53,25 @@ char *mem_strdup(const char *s, struct err *e)
     return mem_dup(s, strlen(s), e);
 }
 
+/* Larger blocks are realloc's, which moves their pages; several huge ones, each copied into the
+ * next, cost more memory and time than their faults. */
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 512 << 10 };
+
+void *mem_resize(void *p, size_t kept, size_t *n_bytes)
+{
+    void *huge = NULL;
+    if (*n_bytes >= HUGE_FROM && *n_bytes <= HUGE_PAGE)
+        huge = aligned_alloc(HUGE_PAGE, HUGE_PAGE);
+    if (!huge)
+        return realloc(p, *n_bytes);
+    *n_bytes = HUGE_PAGE;
+    sys_pages_huge(huge, HUGE_PAGE);
+    if (kept)
+        memcpy(huge, p, kept);
+    free(p);
+    return huge;
+}
+
 int mem_grow(void *p_ptr, size_t *cap, size_t need, size_t size, struct err *e)
 {
     if (need <= *cap)
@@ -69,11 +88,11 @@ int mem_grow(void *p_ptr, size_t *cap, size_t need, size_t size, struct err *e)
     }
     void *old;
     memcpy(&old, p_ptr, sizeof old); /* *p_ptr may be any kind of object pointer */
-    void *p = realloc(old, n_bytes);
+    void *p = mem_resize(old, *cap * size, &n_bytes);
     if (!p)
         return err_nomem(e, "an array", n_bytes);
     memcpy(p_ptr, &p, sizeof p);
-    *cap = want;
+    *cap = n_bytes / size;
     return 0;
 }
 

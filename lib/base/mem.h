@@ -20,6 +20,11 @@ char *mem_strdup(const char *s, struct err *e);
  *     if (mem_grow((void **)&v, &cap, n + 1, sizeof *v, e) < 0) */
 int mem_grow(void *p_ptr, size_t *cap, size_t need, size_t size, struct err *e);
 
+/* As realloc, but *n_bytes from 512 KiB to 2 MiB become one huge page, for which there is one fault
+ * instead of hundreds. The first kept bytes of p, at most *n_bytes, stay what they are. NULL
+ * without a message, and p as it was, where there is no memory. */
+void *mem_resize(void *p, size_t kept, size_t *n_bytes);
+
 /* *out = a * b or a + b; -1 and a message that names `what` if that does not fit a size_t. */
 int size_mul(size_t a, size_t b, size_t *out, const char *what, struct err *e);
 int size_add(size_t a, size_t b, size_t *out, const char *what, struct err *e);

@@ -64,6 +64,39 @@ static void test_grow(void)
     free(v);
 }
 
+/* Through the sizes that are huge pages and out of them: what is kept stays, and all can be
+ * written. */
+static void test_resize(void)
+{
+    static const size_t sizes[] = {1,         100000,  (512 << 10) - 1, 512 << 10,
+                                   700000,    2 << 20, (2 << 20) + 1,   5000000,
+                                   600 << 10, 100,     1 << 20};
+    const size_t huge = 2 << 20;
+    unsigned char *p = NULL;
+    size_t kept = 0;
+    bool right = true, whole = true;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        size_t n = sizes[i];
+        if (kept > n)
+            kept = n;
+        unsigned char *q = mem_resize(p, kept, &n);
+        if (!q)
+            break;
+        p = q;
+        whole = whole && n == (sizes[i] >= 512 << 10 && sizes[i] <= huge ? huge : sizes[i]);
+        for (size_t k = 0; k < kept; k++)
+            right = right && p[k] == (unsigned char)(k * 31 % 251);
+        for (size_t k = 0; k < n; k++)
+            p[k] = (unsigned char)(k * 31 % 251);
+        kept = n;
+    }
+    free(p);
+    ok(right, "blocks of all sizes keep what they are to keep");
+    ok(whole, "and get larger only where they are a huge page");
+    size_t most = PTRDIFF_MAX;
+    ok(!mem_resize(NULL, 0, &most), "what cannot be had is NULL");
+}
+
 /* The same sizes twice, the second time in memory that was written to. */
 static bool fill(struct arena *a, size_t largest)
 {
@@ -181,6 +214,7 @@ int main(void)
 {
     test_sizes();
     test_grow();
+    test_resize();
     test_arena();
     test_buf();
     test_json();
