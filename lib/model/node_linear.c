@@ -66,6 +66,14 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
         end_rows(w, p, ep.half, ep.ldhalf, value_cols(p->graph, n->out[0]));
 }
 
+/* Whether dy becomes bf16, since all of it is gone through before the products, and no residual's
+ * gradient is the same. */
+static bool dy_half(const struct pass *p, const struct node *n)
+{
+    return p->graph->opt.half && n->residual < 0 &&
+           (n->u.linear.act != ACT_NONE || n->param_grad[1]);
+}
+
 /* Part of a row of dy through the activation; it becomes bf16, which lies where floats are that
  * have been read. The bias's share. */
 static void half_part(const struct pass *p, enum act_kind act, float *dy, const float *pre, int at,
@@ -86,7 +94,7 @@ static void before_products(struct worker *w, const struct pass *p, const struct
     enum act_kind act = n->u.linear.act;
     float *dy = pass_grad(p, n->out[0], &lddy);
     const float *pre = act == ACT_NONE ? NULL : pass_value(p, n->out[1], &ldpre);
-    bool half = pre && p->graph->opt.half;
+    bool half = dy_half(p, n);
 
     shape(p, n, &n_out, &n_in);
     TEAM_FOR(w, i, n_tiles)
@@ -95,9 +103,9 @@ static void before_products(struct worker *w, const struct pass *p, const struct
         float *sum = n->param_grad[1] ? parts + i * n_out : NULL;
         if (sum)
             memset(sum, 0, sizeof(float) * (size_t)n_out);
-        for (int64_t r = r0; pre && r < r1; r++) {
+        for (int64_t r = r0; (pre || half) && r < r1; r++) {
             float *row = dy + r * lddy;
-            const float *x = pre + r * ldpre;
+            const float *x = pre ? pre + r * ldpre : row;
             if (!half)
                 p->ops->act_grad(act, row, x, row, (size_t)n_out);
             for (int at = 0; half && at < n_out; at += ROW_PART)
@@ -125,7 +133,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
     pass_residual_grad(w, p, n);
     if (n->u.linear.act != ACT_NONE || n->param_grad[1])
         before_products(w, p, n, parts);
-    if (n->u.linear.act != ACT_NONE && p->graph->opt.half)
+    if (dy_half(p, n))
         rows = (struct gemm_rows){dy, 2 * lddy, GEMM_BF16};
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx);
@@ -173,7 +181,7 @@ int node_linear(struct graph *g, int layer, int x, int w, int b, enum act_kind a
     int y = act == ACT_NONE ? graph_new_value(g, n_out) : graph_new_input(g, n_out);
     struct node *n = graph_node(g, &ops, layer);
 
-    if (act != ACT_NONE && g->opt.half) /* before_products() makes it bf16 */
+    if (residual < 0 && g->opt.half) /* before_products() may make it bf16 */
         g->storages[g->values[y].storage].ld_grad = graph_apart(n_out);
     if (act != ACT_NONE && residual >= 0)
         BUG("an activation and a residual cannot share a gradient");
