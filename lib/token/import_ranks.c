@@ -13,6 +13,7 @@
 
 #include "base/base64.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/split.h"
 #include "token/bytelevel.h"
 #include "token/import_int.h"
@@ -251,6 +252,8 @@ int import_ranks(const char *p, size_t n, const char *split, const char *regex, 
     const char *pattern = regex;
     if (split && regex)
         return err_usage(e, "--split and --split-regex do not go together");
+    if (regex && utf8_valid(regex, strlen(regex)) != strlen(regex))
+        return err_usage(e, "--split-regex is not UTF-8");
     if (!split && !regex)
         return err_set(
             e, "a rank file does not say how text is split; use tokenize --split NAME (" SPLITS
