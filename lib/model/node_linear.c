@@ -54,7 +54,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     struct gemm_epilogue ep = {.bias = pass_weight(p, n->param[1]), .act = n->u.linear.act};
 
     ep.half = pass_half(p, n->out[0], &ep.ldhalf);
-    if (ep.half)
+    if (ep.half) /* the product's y is what the activation is of */
         y = pass_value(p, n->out[1], &ldy);
     else if (n->out[1] >= 0)
         ep.pre = pass_value(p, n->out[1], &ep.ldpre);

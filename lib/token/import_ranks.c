@@ -254,6 +254,8 @@ int import_ranks(const char *p, size_t n, const char *split, const char *regex, 
         return err_usage(e, "--split and --split-regex do not go together");
     if (regex && utf8_valid(regex, strlen(regex)) != strlen(regex))
         return err_usage(e, "--split-regex is not UTF-8");
+    if (regex && !*regex)
+        return err_usage(e, "--split-regex is empty");
     if (!split && !regex)
         return err_set(
             e, "a rank file does not say how text is split; use tokenize --split NAME (" SPLITS

@@ -241,6 +241,7 @@ fails 2 'r50k, cl100k, o200k, llama3, qwen2' 'an unknown split' tokenize -t "$ra
 fails 2 'do not go together' 'two splits' tokenize -t "$ranks" --split r50k --split-regex x in.jsonl
 fails 2 'split-regex is not UTF-8' 'a split that is no text' tokenize -t "$ranks" --split-regex "$(printf '\377')" in.jsonl
 fails 1 'regular expression, at byte 2: ' 'a split that is no expression' tokenize -t "$ranks" --split-regex '(x' in.jsonl
+fails 2 '--split-regex is empty' 'an empty expression' tokenize -t "$ranks" --split-regex '' in.jsonl
 fails 2 '--split-regex is for' 'an expression for a GGUF file' tokenize -t "$files/good-gpt-2.gguf" --split-regex x in.jsonl
 # ids 256 to 259 are two or three of white space, the whole of it, and two digits
 perl -MMIME::Base64 -e '$i = 0; print encode_base64($_, ""), " ", $i++, "\n"
