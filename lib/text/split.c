@@ -33,6 +33,7 @@ struct cutter {
 #define GPT2_WORDS   " ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
 #define CL100K_WORD  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
 #define LAST         "\\s+(?!\\S)|\\s+"
+#define CL100K_REST  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" LAST
 #define O200K_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 #define O200K_HEAD   "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define O200K_TAIL   "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
@@ -50,8 +51,7 @@ static const struct published {
     {"'(?:[sdmt]|ll|ve|re)|" GPT2_WORDS LAST, {.kind = SPLIT_GPT2}},
     {"'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s",
      {.kind = SPLIT_GPT2}},
-    {CONTRACTIONS "|" CL100K_WORD "|#| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" LAST,
-     {.kind = SPLIT_CL100K}},
+    {CONTRACTIONS "|" CL100K_WORD "|#" CL100K_REST, {.kind = SPLIT_CL100K}},
     {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|#| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|"
      "\\s*[\\r\\n]|" LAST,
      {.kind = SPLIT_CL100K}},
@@ -77,8 +77,11 @@ static const struct {
 } named[] = {
     {"gpt2", "'s|'t|'re|'ve|'m|'ll|'d|" GPT2_WORDS LAST, {.kind = SPLIT_GPT2}},
     {"cl100k",
-     CONTRACTIONS "|" CL100K_WORD "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" LAST,
+     CONTRACTIONS "|" CL100K_WORD "|\\p{N}{1,3}" CL100K_REST,
      {.kind = SPLIT_CL100K, .digits = 3}},
+    {"qwen2",
+     CONTRACTIONS "|" CL100K_WORD "|\\p{N}" CL100K_REST,
+     {.kind = SPLIT_CL100K, .digits = 1}},
     {"o200k",
      O200K_WORDS(CONTRACTIONS "?") "|\\p{N}{1,3}" O200K_REST,
      {.kind = SPLIT_O200K, .digits = 3}},
@@ -203,7 +206,7 @@ int split_add_name(struct split *s, const char *name, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(named); i++)
         if (strcmp(named[i].name, name) == 0)
             return split_add_rule(s, &named[i].rule, e);
-    return err_set(e, "no split is called '%s' (gpt2, cl100k, o200k)", name);
+    return err_set(e, "no split is called '%s' (gpt2, cl100k, qwen2, o200k)", name);
 }
 
 int split_add_regex(struct split *s, const char *re, size_t n, struct err *e)

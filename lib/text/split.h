@@ -64,7 +64,7 @@ struct split *split_new(struct err *e);
 void split_free(struct split *s);
 enum { SPLIT_MAX_RULES = 8 };
 
-/* "gpt2", "cl100k", "o200k"; -1 for any other. */
+/* "gpt2", "cl100k", "qwen2" (as that, but for each digit alone), "o200k"; -1 for any other. */
 int split_add_name(struct split *s, const char *name, struct err *e);
 int split_add_rule(struct split *s, const struct split_rule *r, struct err *e);
 /* A pattern as it stands in tokenizer.json files, in Oniguruma's syntax: matches are pieces, and so

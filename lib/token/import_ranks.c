@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "text/split.h"
@@ -224,47 +225,53 @@ static int put_document(struct ranks *r, const char *pattern)
 
 /* tiktoken's own patterns, spelled so that Oniguruma takes them for the same: it reads {1,3}+ as
  * any number. All but the first alternative of white space are what tokenizer.json files have. */
-static const struct {
-    const char *name, *pattern;
-} splits[] = {
 #define R50K \
     "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s"
 #define CL100K                                                           \
     "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}|" \
     " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s"
-/* Of others, whose white space at the end is no piece of its own. */
-#define CL100K_OF(digits)                                                      \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}" digits \
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-    {"r50k", R50K},           {"r50k_base", R50K},
-    {"p50k", R50K},           {"p50k_base", R50K},
-    {"gpt2", R50K},           {"cl100k", CL100K},
-    {"cl100k_base", CL100K},  {"o200k", NULL}, /* the one that tokenizer.json files have */
-    {"o200k_base", NULL},     {"llama3", CL100K_OF("{1,3}")},
-    {"qwen2", CL100K_OF("")},
-};
 #define SPLITS "r50k, cl100k, o200k, llama3, qwen2"
+
+static const struct {
+    const char *name, *pattern;
+    const char *published; /* pattern NULL: the one of split_pattern() */
+} splits[] = {
+    {"r50k", R50K, NULL},          {"r50k_base", R50K, NULL}, {"p50k", R50K, NULL},
+    {"p50k_base", R50K, NULL},     {"gpt2", R50K, NULL},      {"cl100k", CL100K, NULL},
+    {"cl100k_base", CL100K, NULL}, {"o200k", NULL, "o200k"},  {"o200k_base", NULL, "o200k"},
+    {"llama3", NULL, "cl100k"},    {"qwen2", NULL, "qwen2"},
+};
+
+/* The pattern that is asked for; NULL: none that may be. */
+static const char *choose_pattern(const char *split, const char *regex, struct err *e)
+{
+    if (split && regex)
+        err_usage(e, "--split and --split-regex do not go together");
+    else if (regex && utf8_valid(regex, strlen(regex)) != strlen(regex))
+        err_usage(e, "--split-regex is not UTF-8");
+    else if (regex && !*regex)
+        err_usage(e, "--split-regex is empty");
+    else if (regex)
+        return regex;
+    else if (!split)
+        err_set(e, "a rank file does not say how text is split; use tokenize --split NAME (" SPLITS
+                   ") or --split-regex, with --convert for other programs");
+    else {
+        for (size_t i = 0; i < ARRAY_LEN(splits); i++)
+            if (strcmp(splits[i].name, split) == 0)
+                return splits[i].pattern ? splits[i].pattern : split_pattern(splits[i].published);
+        err_usage(e, "--split: there is no split '%s' (" SPLITS ")", split);
+    }
+    return NULL;
+}
 
 int import_ranks(const char *p, size_t n, const char *split, const char *regex, struct buf *json,
                  struct err *e)
 {
     struct ranks r = {.p = p, .n = n, .json = json, .e = e};
-    const char *pattern = regex;
-    if (split && regex)
-        return err_usage(e, "--split and --split-regex do not go together");
-    if (regex && utf8_valid(regex, strlen(regex)) != strlen(regex))
-        return err_usage(e, "--split-regex is not UTF-8");
-    if (regex && !*regex)
-        return err_usage(e, "--split-regex is empty");
-    if (!split && !regex)
-        return err_set(
-            e, "a rank file does not say how text is split; use tokenize --split NAME (" SPLITS
-               ") or --split-regex, with --convert for other programs");
-    for (size_t i = 0; i < sizeof splits / sizeof *splits && !pattern; i++)
-        if (strcmp(splits[i].name, split) == 0)
-            pattern = splits[i].pattern ? splits[i].pattern : split_pattern("o200k");
+    const char *pattern = choose_pattern(split, regex, e);
     if (!pattern)
-        return err_usage(e, "--split: there is no split '%s' (" SPLITS ")", split);
+        return -1;
     int rc = read_all(&r) < 0 ? -1 : put_document(&r, pattern);
     vocab_release(&r.vocab);
     free(r.bytes);

@@ -6,6 +6,7 @@
 #include "io/jscan.h"
 #include "io/jtree.h"
 #include "io/out.h"
+#include "text/split.h"
 
 /* TemplateProcessing with the token in front, as the tokenizers library writes it. */
 static int template(struct buf *b, const char *token, int64_t id, struct err *e)
@@ -100,19 +101,23 @@ static void put_str(json_t *o, const char *key, const char *v)
     json_object_set_new(o, key, v ? json_string(v) : json_null());
 }
 
-/* Qwen2's split, as a tokenizer.json has it. */
-static const char qwen2_split[] =
-    "\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}| "
-    "?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"";
-
 /* transformers 5 puts Qwen2's split in the place of any other where the model is a qwen2, whatever
  * tokenizer_class says, unless the file speaks of code beside it. That there is none keeps the
  * tokenizer as it is. */
 static int keep_split(const struct publish *p, json_t *o)
 {
-    if (strcmp(p->config->model_type, "qwen2") != 0 || strstr(p->tokenizer, qwen2_split))
+    const char *pattern = split_pattern("qwen2");
+    struct buf spelled = BUF_INIT;
+    int rc = 0;
+
+    if (strcmp(p->config->model_type, "qwen2") != 0)
         return 0;
-    return json_object_set_new(o, "auto_map", json_pack("{s:[n,n]}", "AutoTokenizer"));
+    if (buf_json_string(&spelled, pattern, strlen(pattern), NULL) < 0)
+        rc = -1;
+    else if (!strstr(p->tokenizer, spelled.s))
+        rc = json_object_set_new(o, "auto_map", json_pack("{s:[n,n]}", "AutoTokenizer"));
+    buf_release(&spelled);
+    return rc;
 }
 
 static json_t *tokenizer_config(const struct publish *p)
