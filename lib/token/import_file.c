@@ -66,6 +66,27 @@ static int check_split(const struct import_opt *opt, const char *path, enum impo
     return err_usage(e, "%s is for rank files; %s is %s", option, path, import_name(kind));
 }
 
+/* The document, which has room for it, with what its readers want behind it. */
+static char *whole(const struct buf *json, size_t *n)
+{
+    memset(json->s + json->len, 0, SLACK);
+    *n = json->len;
+    return json->s;
+}
+
+static char *convert_gguf(struct in *in, const char *path, const struct import_opt *opt, size_t *n,
+                          struct err *e)
+{
+    struct buf json = BUF_INIT;
+    if (check_split(opt, path, IMPORT_GGUF, e) < 0)
+        return NULL;
+    if (load_gguf(in, &json, e) == 0 && buf_reserve(&json, SLACK, e) == 0)
+        return whole(&json, n);
+    err_prefix(e, "%s: %s: ", path, import_name(IMPORT_GGUF));
+    buf_release(&json);
+    return NULL;
+}
+
 /* A file that is read as a whole. Takes text. */
 static char *convert(char *text, size_t len, const char *path, const struct import_opt *given,
                      size_t *n, struct err *e)
@@ -92,9 +113,7 @@ static char *convert(char *text, size_t len, const char *path, const struct impo
         goto fail;
     }
     free(text);
-    memset(json.s + json.len, 0, SLACK);
-    *n = json.len;
-    return json.s;
+    return whole(&json, n);
 fail:
     free(text);
     return NULL;
@@ -103,23 +122,13 @@ fail:
 char *import_load(const char *path, const struct import_opt *opt, size_t *n, struct err *e)
 {
     const unsigned char *magic;
-    struct buf json = BUF_INIT;
     char *text = NULL;
     struct in *in = in_open(path, 0, e);
     if (!in)
         return NULL;
     long k = in_peek(in, &magic, 4, e);
     if (k == 4 && memcmp(magic, "GGUF", 4) == 0) {
-        if (check_split(opt, path, IMPORT_GGUF, e) < 0)
-            buf_release(&json);
-        else if (load_gguf(in, &json, e) < 0 || buf_reserve(&json, SLACK, e) < 0) {
-            err_prefix(e, "%s: %s: ", path, import_name(IMPORT_GGUF));
-            buf_release(&json);
-        } else {
-            memset(json.s + json.len, 0, SLACK);
-            *n = json.len;
-            text = json.s;
-        }
+        text = convert_gguf(in, path, opt, n, e);
     } else if (k >= 0) {
         text = in_all(in, MAX_FILE, n, e);
         if (text)
