@@ -1,4 +1,4 @@
-/* The lanes of bpe_lanes_impl_int.h, by instruction set. */
+/* The lanes of bpe_lanes.c, by instruction set. */
 #ifndef TOKEN_BPE_LANES_INT_H
 #define TOKEN_BPE_LANES_INT_H
 
