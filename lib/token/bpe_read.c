@@ -11,7 +11,7 @@
 enum { BATCH = 2048, LARGE = 4 << 20, MOST_THREADS = 2 };
 
 struct merge_batch {
-    struct vocab_query side[BATCH][2];
+    struct vocab_query side[2 * BATCH]; /* left and right of each */
     uint32_t pairs[BATCH][2], new_of[BATCH];
     size_t n, rank; /* rank: of the first */
 };
@@ -63,9 +63,9 @@ static int resolve(void *user, void *batch, int thread, struct err *e)
     const struct tokenizer *t = r->t;
     const size_t prefix = t->settings.prefix.len;
     uint32_t guess = 0;
-    vocab_find_many(&t->vocab, b->side[0], 2 * b->n);
+    vocab_find_many(&t->vocab, b->side, 2 * b->n);
     for (size_t i = 0; i < b->n; i++) {
-        struct vocab_query *s = b->side[i];
+        struct vocab_query *s = b->side + 2 * i;
         for (int k = 0; k < 2; k++) {
             if (s[k].id < 0)
                 return no_token(b->rank + i, s[k].s, s[k].n, e);
@@ -149,7 +149,7 @@ static int read_batch(void *user, void *batch, struct err *e)
             r->ended = true;
         else if (is_version(r->j, type))
             continue;
-        else if (read_merge(r, b->side[b->n], type, r->n_read, e) < 0)
+        else if (read_merge(r, b->side + 2 * b->n, type, r->n_read, e) < 0)
             return -1;
         else
             b->n++, r->n_read++;
