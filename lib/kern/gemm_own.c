@@ -97,7 +97,7 @@ static size_t b_floats(const struct own_kernels *kn, int n, int k)
 
 static const void *elem_at(const void *x, enum gemm_dtype type, size_t i)
 {
-    return type == GEMM_BF16 ? (const void *)((const uint16_t *)x + i) : (const float *)x + i;
+    return own_at(x, i, type == GEMM_BF16 ? OWN_HALF : OWN_PLAIN);
 }
 
 /* The strip of rows [row, row + PACK_ROWS) of x[k, n], as its part of all panels of b. */
@@ -340,6 +340,14 @@ static void edge_tile(const struct product *p, struct own_operands *o, int rows,
         memcpy(c + (size_t)r * ldc, tmp + r * nr, (size_t)cols * sizeof *c);
 }
 
+/* The sum of panel ir of a by panel jr of b, c. */
+static void leave_squares(const struct product *p, const float *c, int ldc, int ir, int jr)
+{
+    int nr = p->kn->nr;
+    p->ep->squares[times(ir, p->b_panels) + (size_t)jr] =
+        ops_get()->sum_squares_rows(c, ldc, least(p->n - jr * nr, nr), panel_rows(p, ir));
+}
+
 /* Through a tile that stays in the first-level cache: fetching the lines that are stored would cost
  * as much as to store them. */
 static void put_tile(const struct product *p, struct own_operands *o, int ir, int jr, int cols)
@@ -351,8 +359,7 @@ static void put_tile(const struct product *p, struct own_operands *o, int ir, in
     o->ldc = (size_t)nr;
     p->kn->tile(o);
     if (p->ep->squares)
-        p->ep->squares[times(ir, p->b_panels) + (size_t)jr] =
-            ops_get()->sum_squares_rows(tmp, nr, cols, o->rows);
+        leave_squares(p, tmp, nr, ir, jr);
     p->kn->put(c, (size_t)p->ldc, tmp, o->rows, cols);
 }
 
@@ -374,10 +381,8 @@ static void micro_kernel(const struct product *p, struct own_operands *o, int ir
 static void finish(const struct product *p, int ir, const struct b_block *b)
 {
     int row = panel_row(p, ir), rows = panel_rows(p, ir), nr = p->kn->nr;
-    double *squares = p->ep->squares;
-    for (int jr = b->j; squares && jr < b->j_end; jr++)
-        squares[times(ir, p->b_panels) + (size_t)jr] = ops_get()->sum_squares_rows(
-            p->c + times(row, p->ldc) + jr * nr, p->ldc, least(p->n - jr * nr, nr), rows);
+    for (int jr = b->j; p->ep->squares && jr < b->j_end; jr++)
+        leave_squares(p, p->c + times(row, p->ldc) + jr * nr, p->ldc, ir, jr);
     gemm_finish_tile(p->ep, p->c, p->ldc, row, b->j * nr, rows,
                      least(p->n, b->j_end * nr) - b->j * nr);
 }

@@ -47,11 +47,6 @@
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
 #define AHEAD 64
 
-static ALWAYS_INLINE const void *own_at(const void *x, size_t i, enum own_source s)
-{
-    return s == OWN_HALF ? (const void *)((const uint16_t *)x + i) : (const float *)x + i;
-}
-
 #if !defined(OWN_PAIRS)
 #    define OWN_PER_WORD 1
 

@@ -16,6 +16,7 @@
 #ifndef GEMM_OWN_INT_H
 #define GEMM_OWN_INT_H
 
+#include "base/compiler.h"
 #include "base/cpu.h"
 #include "kern/gemm_int.h"
 
@@ -80,6 +81,12 @@ struct own_kernels {
 
 /* What packing reads: floats, floats to be rounded to bf16, or bf16. */
 enum own_source { OWN_PLAIN, OWN_ROUND, OWN_HALF };
+
+/* Its element i. */
+static ALWAYS_INLINE const void *own_at(const void *x, size_t i, enum own_source s)
+{
+    return s == OWN_HALF ? (const void *)((const uint16_t *)x + i) : (const float *)x + i;
+}
 
 enum { OWN_MAX_TILE = 1024, OWN_MAX_NR = 64 }; /* mr * nr, and nr, at most */
 
