@@ -122,19 +122,15 @@ static void gather(struct worker *w, const struct pass *p, const struct area *a,
     team_barrier(w);
 }
 
-/* Rows as products read them, that lie ld floats apart. */
-static struct gemm_rows input(const float *x, int ld, bool half)
-{
-    return half ? (struct gemm_rows){x, 2 * ld, GEMM_BF16} : gemm_f32(x, ld);
-}
-
 static void gradients(struct worker *w, const struct pass *p, const struct node *n,
                       const struct area *a, struct gemm_rows x, int from, int n_rows)
 {
     int n_vocab = vocab(p, n), ld = (int)row_floats(n_vocab);
     int d = value_cols(p->graph, n->in[0]), lddx;
-    struct gemm_rows dy = input(a->logits, ld, p->graph->opt.half);
+    struct gemm_rows dy = gemm_f32(a->logits, ld);
 
+    if (p->graph->opt.half)
+        dy = (struct gemm_rows){a->logits, 2 * ld, GEMM_BF16};
     if (n->in_grad[0]) {
         float *dx = pass_grad(p, n->in[0], &lddx),
               *to = p->rows ? a->dx : dx + (size_t)from * (size_t)lddx;
@@ -164,6 +160,7 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
     int n_vocab = vocab(p, n), ldx;
     int step = chunk_rows(p->n_rows, max_rows(n_vocab, p->graph->max_tok));
     const float *all = pass_value(p, n->in[0], &ldx);
+    struct gemm_rows x = pass_rows(p, n->in[0]);
     struct area a;
 
     area_of(p, n, (char *)(pass_scratch(p, n)), &a);
@@ -173,21 +170,21 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
         pass_zero(w, pass_param_grad(p, n->param[0]), p->graph->params[n->param[0]].n);
     for (int from = 0; from < p->n_rows; from += step) {
         int n_rows = p->n_rows - from < step ? p->n_rows - from : step;
-        const float *x = all + (size_t)from * (size_t)ldx;
         bool wanted = p->mode == PASS_LOGITS;
         float *to = wanted ? p->logits + (size_t)from * (size_t)n_vocab : a.logits;
         int ld_to = wanted ? n_vocab : (int)row_floats(n_vocab);
         if (p->rows) {
             gather(w, p, &a, all, ldx, from, n_rows);
-            x = a.x;
+            x.at = a.x;
+        } else {
+            x.at = all + (size_t)from * (size_t)ldx;
         }
-        struct gemm_rows in = input(x, ldx, pass_rows(p, n->in[0]).type == GEMM_BF16);
-        gemm_forward(w, p->packed[n->param[0]], n_rows, in, to, ld_to, NULL, a.gemm);
+        gemm_forward(w, p->packed[n->param[0]], n_rows, x, to, ld_to, NULL, a.gemm);
         if (wanted)
             continue;
         losses(w, p, &a, n_vocab, from, n_rows);
         if (p->mode == PASS_TRAIN)
-            gradients(w, p, n, &a, in, from, n_rows);
+            gradients(w, p, n, &a, x, from, n_rows);
     }
 }
 

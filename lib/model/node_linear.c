@@ -66,24 +66,33 @@ static void forward(struct worker *w, const struct pass *p, const struct node *n
         end_rows(w, p, ep.half, ep.ldhalf, value_cols(p->graph, n->out[0]));
 }
 
-/* Whether dy becomes bf16, since all of it is gone through before the products, and no residual's
- * gradient is the same. */
-static bool dy_half(const struct pass *p, const struct node *n)
+/* Whether all of dy is gone through before the products. */
+static bool goes_through(const struct node *n)
 {
-    return p->graph->opt.half && n->residual < 0 &&
-           (n->u.linear.act != ACT_NONE || n->param_grad[1]);
+    return n->u.linear.act != ACT_NONE || n->param_grad[1];
 }
 
-/* Part of a row of dy through the activation; it becomes bf16, which lies where floats are that
- * have been read. The bias's share. */
-static void half_part(const struct pass *p, enum act_kind act, float *dy, const float *pre, int at,
-                      int n, float *sum)
+/* Whether dy becomes bf16 then: no residual's gradient is the same. */
+static bool dy_half(const struct pass *p, const struct node *n)
 {
+    return p->graph->opt.half && n->residual < 0 && goes_through(n);
+}
+
+/* A row of dy through the activation; it becomes bf16, which lies where floats are that have been
+ * read. sum, or NULL: the bias's share is added. */
+static void half_row(const struct pass *p, enum act_kind act, float *dy, const float *pre, int n,
+                     float *sum)
+{
+    uint16_t *half = (uint16_t *)(void *)dy;
     float d[ROW_PART];
 
-    p->ops->act_grad_bf16(act, (uint16_t *)(void *)dy + at, d, pre + at, dy + at, (size_t)n);
-    if (sum)
-        p->ops->sum_rows(sum + at, d, n, n, 1);
+    for (int at = 0; at < n; at += ROW_PART) {
+        int len = n - at < ROW_PART ? n - at : ROW_PART;
+        p->ops->act_grad_bf16(act, half + at, d, pre + at, dy + at, (size_t)len);
+        if (sum)
+            p->ops->sum_rows(sum + at, d, len, len, 1);
+    }
+    pass_end_row(half, n);
 }
 
 /* dy through the activation, in place, and the bias's share of each tile. */
@@ -103,17 +112,13 @@ static void before_products(struct worker *w, const struct pass *p, const struct
         float *sum = n->param_grad[1] ? parts + i * n_out : NULL;
         if (sum)
             memset(sum, 0, sizeof(float) * (size_t)n_out);
-        for (int64_t r = r0; (pre || half) && r < r1; r++) {
-            float *row = dy + r * lddy;
-            const float *x = pre ? pre + r * ldpre : row;
-            if (!half)
-                p->ops->act_grad(act, row, x, row, (size_t)n_out);
-            for (int at = 0; half && at < n_out; at += ROW_PART)
-                half_part(p, act, row, x, at, n_out - at < ROW_PART ? n_out - at : ROW_PART, sum);
-            if (half)
-                pass_end_row((uint16_t *)(void *)row, n_out);
-        }
-        if (sum && !half)
+        for (int64_t r = r0; half && r < r1; r++)
+            half_row(p, act, dy + r * lddy, pre ? pre + r * ldpre : dy + r * lddy, n_out, sum);
+        if (half)
+            continue;
+        for (int64_t r = r0; pre && r < r1; r++)
+            p->ops->act_grad(act, dy + r * lddy, pre + r * ldpre, dy + r * lddy, (size_t)n_out);
+        if (sum)
             p->ops->sum_rows(sum, dy + r0 * lddy, lddy, n_out, (int)(r1 - r0));
     }
     team_barrier(w);
@@ -131,7 +136,7 @@ static void backward(struct worker *w, const struct pass *p, const struct node *
 
     shape(p, n, &n_out, &n_in);
     pass_residual_grad(w, p, n);
-    if (n->u.linear.act != ACT_NONE || n->param_grad[1])
+    if (goes_through(n))
         before_products(w, p, n, parts);
     if (dy_half(p, n))
         rows = (struct gemm_rows){dy, 2 * lddy, GEMM_BF16};
