@@ -79,47 +79,65 @@ static size_t random_wide(struct rng *g, char *s, size_t n_chars)
     return n;
 }
 
+/* A random tokenizer by both. */
+struct trial {
+    struct bpe_ref r;
+    struct tokenizer *t;
+    struct encoder *x;
+};
+
+static void trial_begin(struct trial *t, const char *const symbol[], uint64_t seed, int n_merges,
+                        bool ignore_merges)
+{
+    struct buf json = BUF_INIT;
+    random_tokenizer(&json, symbol, seed, n_merges, ignore_merges);
+    t->t = tokenizer_parse(json.s, json.len, "random", &e);
+    t->x = t->t ? encoder_new(t->t, &e) : NULL;
+    if (!t->x)
+        bail_out(e.msg);
+    bpe_ref_init(&t->r, json.s, json.len);
+    buf_release(&json);
+}
+
+static void trial_end(struct trial *t)
+{
+    bpe_ref_release(&t->r);
+    encoder_free(t->x);
+    tokenizer_close(t->t);
+}
+
+/* Also where all pieces are known. */
+static bool same_twice(struct trial *t, const char *s, size_t n)
+{
+    return same_ids(&t->r, t->x, s, n) && same_ids(&t->r, t->x, s, n);
+}
+
 /* Tokens that hold characters, parts of them, and parts of several: where text may be cut. */
 static void random_wide_merges(void)
 {
-    struct buf json = BUF_INIT;
     bool same = true;
     for (uint64_t seed = 0; seed < 120 && same; seed++) {
-        struct bpe_ref r;
+        struct trial t;
         struct rng g;
-        random_tokenizer(&json, wide, seed, 4 + (int)(seed % 27), seed % 4 == 3);
-        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
-        struct encoder *x = t ? encoder_new(t, &e) : NULL;
-        if (!x)
-            bail_out(e.msg);
-        bpe_ref_init(&r, json.s, json.len);
+        trial_begin(&t, wide, seed, 4 + (int)(seed % 27), seed % 4 == 3);
         rng_init(&g, seed, RNG_TEST, 2);
         for (int i = 0; i < 40 && same; i++) {
             char s[MOST + 64] = {0};
             size_t n = random_wide(&g, s, rng_below(&g, i < 30 ? 20 : MOST / 4));
-            same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
+            same = same_twice(&t, s, n);
         }
-        bpe_ref_release(&r);
-        encoder_free(x);
-        tokenizer_close(t);
+        trial_end(&t);
     }
     ok(same, "random merges of characters of three bytes");
-    buf_release(&json);
 }
 
 static void random_merges(void)
 {
-    struct buf json = BUF_INIT;
     bool same = true;
     for (uint64_t seed = 0; seed < 60 && same; seed++) {
-        struct bpe_ref r;
+        struct trial t;
         struct rng g;
-        random_tokenizer(&json, abc, seed, 30, seed % 4 == 3);
-        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
-        struct encoder *x = t ? encoder_new(t, &e) : NULL;
-        if (!x)
-            bail_out(e.msg);
-        bpe_ref_init(&r, json.s, json.len);
+        trial_begin(&t, abc, seed, 30, seed % 4 == 3);
         rng_init(&g, seed, RNG_TEST, 1);
         for (int i = 0; i < 60 && same; i++) {
             char s[MOST + 64] = {0};
@@ -127,33 +145,24 @@ static void random_merges(void)
             uint64_t letters = 1 + rng_below(&g, 3);
             for (size_t k = 0; k < n; k++)
                 s[k] = (char)('a' + rng_below(&g, letters));
-            same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
+            same = same_twice(&t, s, n);
         }
-        bpe_ref_release(&r);
-        encoder_free(x);
-        tokenizer_close(t);
+        trial_end(&t);
     }
     ok(same, "random merges, random texts");
-    buf_release(&json);
 }
 
 /* Many words of all lengths in one text: new pieces that are merged together, some of them again
  * and again before they are. */
 static void random_words(void)
 {
-    struct buf json = BUF_INIT;
     bool same = true;
     for (uint64_t seed = 0; seed < 12 && same; seed++) {
         static char s[WORDS + 64];
-        struct bpe_ref r;
+        struct trial t;
         struct rng g;
         size_t n = 0;
-        random_tokenizer(&json, abc, seed, 50, seed % 4 == 3);
-        struct tokenizer *t = tokenizer_parse(json.s, json.len, "random", &e);
-        struct encoder *x = t ? encoder_new(t, &e) : NULL;
-        if (!x)
-            bail_out(e.msg);
-        bpe_ref_init(&r, json.s, json.len);
+        trial_begin(&t, abc, seed, 50, seed % 4 == 3);
         rng_init(&g, seed, RNG_TEST, 3);
         while (n < WORDS - 80) {
             const uint64_t most = rng_below(&g, 4) ? 18 : 70, len = 1 + rng_below(&g, most);
@@ -161,13 +170,10 @@ static void random_words(void)
                 s[n++] = (char)('a' + rng_below(&g, 3));
             s[n++] = ' ';
         }
-        same = same_ids(&r, x, s, n) && same_ids(&r, x, s, n);
-        bpe_ref_release(&r);
-        encoder_free(x);
-        tokenizer_close(t);
+        same = same_twice(&t, s, n);
+        trial_end(&t);
     }
     ok(same, "random merges, many words");
-    buf_release(&json);
 }
 
 static void samples(void)
