@@ -6,6 +6,7 @@
 #   a.jsonl b.jsonl                parts of it
 #   corpus.txt held-out.txt a.txt b.txt prompts.txt    plain text; prompts: one a line
 #   conversations.jsonl            {"messages": [{"role": ..., "content": ...}, ...]}
+#   ranks.tiktoken                 a rank file of tiktoken
 #   tok.json                       a byte-level BPE tokenizer of 512 entries
 #   corpus.tok a.tok b.tok val.tok shards of that tokenizer
 #   tiny.json                      config.json of a LLaMA of two layers
@@ -44,6 +45,7 @@ cat "$TOP/CONTRIBUTING" >b.txt
 printf '%s\n' 'A command' 'The library' 'Files are' >prompts.txt
 [ ! -f "$TOP/data/demo/conversations.jsonl" ] ||
     head -n 20 "$TOP/data/demo/conversations.jsonl" >conversations.jsonl
+cp "$TOP/tests/files/good-ranks.tiktoken" ranks.tiktoken
 cat >tiny.json <<'END'
 {
   "architectures": ["LlamaForCausalLM"],
