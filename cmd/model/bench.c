@@ -230,7 +230,7 @@ int model_bench(int argc, char **argv)
          .dst = &b.recompute,
          .arg = "none|block",
          .choices = recompute_words,
-         .help = "what training keeps: all, or each layer's input (default {})"},
+         .help = "what training keeps: all, or each layer's input and attention (default {})"},
         {.kind = OPT_FLAG,
          .name = "profile",
          .dst = &b.profile,

@@ -258,7 +258,7 @@ int model_info(int argc, char **argv)
          .dst = &r.recompute,
          .arg = "none|block",
          .choices = recompute_words,
-         .help = "what training keeps: all, or each layer's input (default {})"},
+         .help = "what training keeps: all, or each layer's input and attention (default {})"},
         {.kind = OPT_REAL,
          .name = "speed",
          .dst = &r.tok_per_s,

@@ -34,8 +34,9 @@ struct batch {
 };
 
 /* What of a training pass is kept for backward: all but norms and activations, which are quickly
- * made anew, or of each layer its input alone, from which backward computes the rest anew. The
- * results are the same bit for bit. */
+ * made anew, or of each layer its input and what attention makes (o and its log-sum-exps, whose
+ * work grows as the square of the context), from which backward computes the rest anew. The results
+ * are the same bit for bit. */
 enum recompute { RECOMPUTE_NONE, RECOMPUTE_BLOCK };
 extern const char *const recompute_words[]; /* "none", "block", NULL */
 

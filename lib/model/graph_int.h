@@ -43,7 +43,7 @@ struct storage {
     bool grad;       /* some value of it needs a gradient */
     int same_grad;   /* its gradient is that storage's; else its own index */
     /* Set by the planner. */
-    int layer;   /* that alone uses it, or -1 */
+    int layer;   /* that alone uses it and may make it again, or -1 */
     bool wanted; /* some node's work that is done again needs it */
     int maker;   /* the node that alone writes it and can remake it cheaply, or -1 */
     struct span use[2], grad_use; /* [1]: when its layer is run again */
@@ -88,6 +88,7 @@ struct node {
     int residual;  /* of in[]: passed on unchanged to out[0], so that gradients may share; -1 */
     bool in_place; /* out[0] is in[0]'s storage */
     bool remakes;  /* remaking out[0] is cheaper than keeping it for others */
+    bool costly;   /* keeping out[] is cheaper than running it again with its layer */
     bool is_attn;  /* u.attn holds: it has a cache */
 
     /* Set by the planner. */

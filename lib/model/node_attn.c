@@ -101,6 +101,7 @@ int node_attn(struct graph *g, int layer, int q, int k, int v, const struct attn
     n->out[0] = o;
     if (g->opt.train)
         n->out[1] = graph_new_value(g, a->n_head);
+    n->costly = true; /* its work grows as the square of the context, its outputs do not */
     n->is_attn = true;
     n->u.attn.a = *a;
     n->u.attn.dropout = dropout;

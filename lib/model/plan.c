@@ -100,7 +100,8 @@ static int mark_first(struct graph *g, struct err *e)
 
 /* ---- steps */
 
-/* The layer that alone touches a storage: outside of it nobody will miss what it held. */
+/* The layer that alone touches a storage: outside of it nobody will miss what it held. What a
+ * costly node makes belongs to none: it is kept from forward to backward. */
 static void mark_layers(struct graph *g)
 {
     for (int i = 0; i < g->n_storages; i++)
@@ -110,8 +111,9 @@ static void mark_layers(struct graph *g)
         for (int k = 0; k < n->n_in + n->n_out; k++) {
             int value = k < n->n_in ? n->in[k] : n->out[k - n->n_in];
             struct storage *s = storage_of(g, value);
+            bool keep = k >= n->n_in && n->costly;
             if (s)
-                s->layer = s->layer == -2 || s->layer == n->layer ? n->layer : -1;
+                s->layer = !keep && (s->layer == -2 || s->layer == n->layer) ? n->layer : -1;
         }
     }
 }

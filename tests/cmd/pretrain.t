@@ -143,6 +143,9 @@ for opt in '--lr 1e-3' '--lr 2e-3 --min-lr 2e-3' '--warmup 3' '--lr-schedule lin
     tap_line $? "$opt has an effect" || diag "$err"
 done
 rm -rf o
+$base --steps 6 --dropout 0.2 -o drop x.tok
+$base --steps 6 --dropout 0.2 --recompute block -j 3 -o drop2 x.tok
+equal drop drop2 '--recompute block and another -j have none, with dropout'
 $base --steps 60 --lr 1e-2 --val v.tok -o long32 x.tok
 $base --steps 60 --lr 1e-2 --val v.tok --dtype bf16 -o long16 x.tok
 ok awk -v a="$(column long32 60 4)" -v b="$(column long16 60 4)" \
