@@ -42,6 +42,7 @@ static void print_row_json(const struct bench *b, const struct bench_row *r)
         {"peak_share", peak ? 1 : r->peak_share, false},
         {"step_s", r->step_s, false},
         {"first_s", r->first_s, false},
+        {"repeats", r->n_made, true},
         {"max_rss_bytes", (double)r->max_rss, true},
     };
 

@@ -176,6 +176,7 @@ static int print_json(const struct request *r, struct err *e)
 
 static int measure(struct request *r, const struct exec_opt *o, struct err *e)
 {
+    static const struct speed_times times = {3, 30};
     uint64_t have = sys_mem_available();
     char a[32], b[32];
 
@@ -185,7 +186,7 @@ static int measure(struct request *r, const struct exec_opt *o, struct err *e)
                        "a smaller --batch or --context takes less",
                        r->path, bytes(a, r->info.training), bytes(b, have));
     prog_note(r->prog, "measuring three steps of training");
-    if (speed_train(&r->speed, &r->config, o, (int)r->n_seq, (int)r->n_ctx, 3, e) < 0)
+    if (speed_train(&r->speed, &r->config, o, (int)r->n_seq, (int)r->n_ctx, times, e) < 0)
         return -1;
     r->tok_per_s = r->speed.tok_per_s;
     return 0;

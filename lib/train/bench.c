@@ -15,8 +15,10 @@
 
 #define PEAK_S .3
 
-/* Steps of a training row, fewer where each is long; repeats of the others. */
+/* Steps of a training row, fewer where each is long; repeats of the others. MOST_S: a row ends
+ * sooner where these take longer. */
 enum { STEPS = 12, LONG_STEPS = 6, LONG_TOKENS = 1024, REPEATS = 7 };
+#define MOST_S 30.
 
 const char *const bench_kind_words[] = {"peak", "train", "prefill", "decode", NULL};
 
@@ -62,24 +64,24 @@ static int measure(struct bench_row *r, const struct config *c, const struct exe
                    struct buf *profile, struct err *e)
 {
     struct speed s = {.profile = BUF_INIT};
-    int n_tok, rc = 0;
+    struct speed_times times = {REPEATS, MOST_S};
+    int rc = 0;
 
     if (r->kind != BENCH_PEAK && check_memory(r, c, o, e) < 0)
         return -1;
-    n_tok = r->n_seq * r->n_ctx;
-
     switch (r->kind) {
     case BENCH_PEAK:
         rc = measure_peak(r, o, e);
         break;
     case BENCH_TRAIN:
-        rc = speed_train(&s, c, o, r->n_seq, r->n_ctx, n_tok < LONG_TOKENS ? STEPS : LONG_STEPS, e);
+        times.n = r->n_seq * r->n_ctx < LONG_TOKENS ? STEPS : LONG_STEPS;
+        rc = speed_train(&s, c, o, r->n_seq, r->n_ctx, times, e);
         break;
     case BENCH_PREFILL:
-        rc = speed_prefill(&s, c, o, r->n_ctx, REPEATS, e);
+        rc = speed_prefill(&s, c, o, r->n_ctx, times, e);
         break;
     case BENCH_DECODE:
-        rc = speed_decode(&s, c, o, r->n_ctx, REPEATS, e);
+        rc = speed_decode(&s, c, o, r->n_ctx, times, e);
         break;
     }
     if (r->kind != BENCH_PEAK) {
@@ -88,6 +90,7 @@ static int measure(struct bench_row *r, const struct config *c, const struct exe
         r->bytes_per_s = s.bytes_per_s;
         r->step_s = s.step_s;
         r->first_s = s.first_s;
+        r->n_made = s.n_made;
     }
     *profile = s.profile;
     r->max_rss = sys_max_rss();

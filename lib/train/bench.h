@@ -23,6 +23,7 @@ struct bench_row {
     double tok_per_s, flops_per_s, bytes_per_s;
     double peak_share; /* of the processor's peak; of decoding, which reads, the memory's */
     double step_s, first_s;
+    int n_made; /* steps, prompts or runs of tokens, the first included */
     uint64_t max_rss;
 };
 

@@ -55,10 +55,16 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* tok_per_s and flops_per_s by the median of time_s, which it sorts. */
-static void summarise(struct speed *s, double *time_s, int n, int n_tok, double flops)
+/* Whether another one follows the n that were made since start_s. */
+static bool goes_on(struct speed_times times, int n, double start_s)
 {
-    int skip = n > 3 ? 2 : 1;
+    return n < times.n && (n < 2 || sys_time() - start_s < times.most_s);
+}
+
+/* tok_per_s and flops_per_s by the median of time_s, which it sorts. */
+static void summarise(struct speed *s, double *time_s, int n_tok, double flops)
+{
+    int n = s->n_made, skip = n > 3 ? 2 : 1;
 
     s->first_s = time_s[0];
     qsort(time_s + skip, (size_t)(n - skip), sizeof *time_s, by_value);
@@ -68,14 +74,14 @@ static void summarise(struct speed *s, double *time_s, int n, int n_tok, double 
 }
 
 int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
-                int n_ctx, int n_steps, struct err *e)
+                int n_ctx, struct speed_times times, struct err *e)
 {
     static const struct optim_hyper hyper = {
         .lr = 6e-4, .beta1 = .9, .beta2 = .95, .eps = 1e-8, .weight_decay = .1, .clip = 1};
     int n_threads = o->n_threads > 0 ? o->n_threads : sys_n_cpu();
     int rc = -1, n_tok = n_seq * n_ctx;
     struct exec_opt train = *o;
-    double time_s[SPEED_MAX_STEPS], norm;
+    double time_s[SPEED_MAX], begin_s, norm;
     struct exec_loss loss = {0};
     struct exec_cost cost;
     struct trial t = {0};
@@ -92,7 +98,8 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
         optim_init(&t.optim, t.m, t.x, n_threads, e) < 0 ||
         exec_cost(c, n_seq, n_ctx, &cost, e) < 0)
         goto done;
-    for (int i = 0; i < n_steps; i++) {
+    begin_s = sys_time();
+    for (int i = 0; goes_on(times, i, begin_s); i++) {
         double start = sys_time();
         exec_zero_grads(t.x);
         exec_want_squares(t.x);
@@ -102,6 +109,7 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
         double passed_s = sys_time();
         optim_step(&t.optim, exec_grads(t.x), &hyper, n_threads, &norm);
         time_s[i] = sys_time() - start;
+        s->n_made = i + 1;
         if (i == 0) {
             exec_profile_clear(t.x);
             continue;
@@ -112,7 +120,7 @@ int speed_train(struct speed *s, const struct config *c, const struct exec_opt *
     }
     if (o->profile && step_profile_table(&profile, t.x, optim_moves(&t.optim), &s->profile, e) < 0)
         goto done;
-    summarise(s, time_s, n_steps, n_tok, cost.flops_forward + cost.flops_backward);
+    summarise(s, time_s, n_tok, cost.flops_forward + cost.flops_backward);
     s->loss = loss.loss_sum / loss.weight_sum;
     rc = 0;
 done:
@@ -139,15 +147,15 @@ static int infer(const struct trial *t, int from, int n, float *logits, struct e
     return exec_logits(t->x, &b, &last, 1, logits, e);
 }
 
-/* n_repeats times n_tok tokens, `at_once` of them in a pass. */
+/* Each time n_tok tokens, `at_once` of them in a pass. */
 static int speed_infer(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
-                       int at_once, int n_repeats, struct err *e)
+                       int at_once, struct speed_times times, struct err *e)
 {
     struct exec_opt infers = *o;
     struct exec_cost cost;
     struct exec_bytes bytes;
     struct trial t = {0};
-    double time_s[SPEED_MAX_STEPS];
+    double time_s[SPEED_MAX], begin_s;
     float *logits = mem_new((size_t)c->vocab_size, sizeof *logits, e);
     int rc = -1, n_passes = n_tok / at_once;
 
@@ -159,7 +167,8 @@ static int speed_infer(struct speed *s, const struct config *c, const struct exe
     if (!logits || exec_cost(c, 1, n_tok, &cost, e) < 0 ||
         exec_plan_bytes(c, &infers, &bytes, e) < 0 || trial_init(&t, c, &infers, 1, n_tok, e) < 0)
         goto done;
-    for (int i = 0; i < n_repeats; i++) {
+    begin_s = sys_time();
+    for (int i = 0; goes_on(times, i, begin_s); i++) {
         double start_s = sys_time();
         if (exec_slot_reserve(t.x, 0, e) < 0)
             goto done;
@@ -167,10 +176,11 @@ static int speed_infer(struct speed *s, const struct config *c, const struct exe
             if (infer(&t, k * at_once, at_once, logits, e) < 0)
                 goto done;
         time_s[i] = sys_time() - start_s;
+        s->n_made = i + 1;
     }
     /* the head works on a pass's last token alone */
     double head = 2.0 * c->vocab_size * c->d_model * (n_tok - n_passes);
-    summarise(s, time_s, n_repeats, n_tok, cost.flops_forward - head);
+    summarise(s, time_s, n_tok, cost.flops_forward - head);
     /* on average half of the cache is there */
     if (at_once == 1)
         s->bytes_per_s = n_passes * ((double)bytes.read + (double)bytes.cache / 2) / s->step_s;
@@ -182,13 +192,13 @@ done:
 }
 
 int speed_prefill(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
-                  int n_repeats, struct err *e)
+                  struct speed_times times, struct err *e)
 {
-    return speed_infer(s, c, o, n_tok, n_tok, n_repeats, e);
+    return speed_infer(s, c, o, n_tok, n_tok, times, e);
 }
 
 int speed_decode(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
-                 int n_repeats, struct err *e)
+                 struct speed_times times, struct err *e)
 {
-    return speed_infer(s, c, o, n_tok, 1, n_repeats, e);
+    return speed_infer(s, c, o, n_tok, 1, times, e);
 }

@@ -15,6 +15,7 @@ struct speed {
     double step_s;      /* of a step or prompt, or of all tokens: the median after the second (of
                          * fewer than four: after the first) */
     double first_s;     /* of the first: weights are packed, and a prompt takes its memory */
+    int n_made;         /* with the first */
     double tok_per_s;   /* by the median */
     double flops_per_s; /* by the median, attention counted as causal */
     double bytes_per_s; /* decoding: weights of products and cache, each read once a token */
@@ -22,14 +23,20 @@ struct speed {
     struct buf profile; /* training: step_profile_table() of the steps after the first, where
                          * o->profile asks; released by the caller */
 };
-#define SPEED_MAX_STEPS 64
 
-/* o: dtype, gemm, n_threads, profile; its sizes are not used. n_steps: 2 to SPEED_MAX_STEPS. */
+/* How often: n times, from 2 to SPEED_MAX, but after the second no more once most_s have passed. */
+enum { SPEED_MAX = 64 };
+struct speed_times {
+    int n;
+    double most_s;
+};
+
+/* o: dtype, gemm, n_threads, profile; its sizes are not used. */
 int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
-                int n_ctx, int n_steps, struct err *e);
+                int n_ctx, struct speed_times times, struct err *e);
 int speed_prefill(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
-                  int n_repeats, struct err *e);
+                  struct speed_times times, struct err *e);
 int speed_decode(struct speed *s, const struct config *c, const struct exec_opt *o, int n_tok,
-                 int n_repeats, struct err *e);
+                 struct speed_times times, struct err *e);
 
 #endif

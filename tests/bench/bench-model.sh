@@ -7,6 +7,7 @@ row() { # row NAME DTYPE MODEL OPTION...
     name=$1 dtype=$2 model=$3
     shift 3
     bin/model bench --json --gemm own --dtype "$dtype" "$@" "$model" | perl -ne '
+        BEGIN { $| = 1 }
         my %v = /"(\w+)":"?([^",}]*)/g;
         if ($v{kind} eq "peak") {
             next unless $ENV{PEAKS};

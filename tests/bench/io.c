@@ -177,6 +177,7 @@ int main(void)
     for (int i = 0; i < 2; i++)
         snprintf(path[i], sizeof path[i], "%s/quern-bench.%ld.jsonl%s", tmp ? tmp : "/tmp",
                  (long)getpid(), i ? ".gz" : "");
+    setvbuf(stdout, NULL, _IOLBF, 0);
     bench_scan();
     for (int zh = 0; zh < 2; zh++) {
         size_t n;

@@ -85,6 +85,7 @@ int main(void)
     struct tmp t;
     struct err e = {0};
     uint32_t x = 1;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < POOL; i++) {
         x = x * 1664525u + 1013904223u;
         ids[i] = (x >> 8) % 50000;

@@ -141,6 +141,7 @@ int main(int argc, char **argv)
                                                                         "gpt2", "qwen3", "gptoss"};
     double limit = 1e6 * (argc > 1 ? strtod(argv[1], NULL) : 20);
     const char *shared = getenv("SHARED");
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < 3; i++) {
         if (!load(&corpora[i], limit))
             return 0;

@@ -106,6 +106,7 @@ is "$(printf '%s\n' "$out" | cut -d, -f 1,2 | tr '\n' ' ')" \
 out=$(printf '%s\n' "$out" | tail -n 1)
 ok awk -v t="$(field tok_per_s)" -v s="$(field step_s)" 'BEGIN {exit !(t * s > 31.9 && t * s < 32.1)}' \
     -- 'tokens a second are tokens over time'
+is "$(field repeats)" 12 'of so many steps'
 ok awk -v f="$(field flops_per_s)" -v t="$(field tok_per_s)" -v want="$(model info --json --context 16 \
     char-nano | perl -ne 'print $1 if /"train_flops_per_token":([^,]*)/')" \
     'BEGIN {exit !(f / t > .999 * want && f / t < 1.001 * want)}' -- 'and operations those of model info'
