@@ -15,6 +15,8 @@
 
 /* Jobs for each thread at least, where a product is large enough. */
 #define JOBS 4
+/* Words of k below which a tile is over before what it fetches at its pace has come. */
+#define WARM_WORDS 512
 /* Panels of a, at least, for which a job goes through all of b. */
 #define OWN_PANELS 6
 /* Rows that are packed across at a time. */
@@ -305,10 +307,10 @@ static struct own_ahead ahead_a(const struct product *p, const struct a_block *a
 {
     int per_word = p->kn->per_word, k = p->k0 + a->w * per_word;
     int size = p->a.type == GEMM_BF16 ? (int)sizeof(uint16_t) : (int)sizeof(float);
-    int chunks = parts(a->n_words * per_word * size, OWN_AHEAD_BYTES); /* of a row */
-    int row = panel_row(p, ir) + half * parts(a->n_words / OWN_CHUNK, chunks);
+    int chunks = parts(a->n_words * per_word * size, OWN_LINE); /* of a row */
+    int row = panel_row(p, ir) + half * parts(a->n_words / p->kn->word_unit, chunks);
     return (struct own_ahead){elem_at(p->a.at, p->a.type, times(row, p->a.ld) + (size_t)k),
-                              OWN_AHEAD_BYTES, (ptrdiff_t)size * p->a.ld, chunks};
+                              OWN_LINE, (ptrdiff_t)size * p->a.ld, chunks};
 }
 
 /* Tiles that fetch a panel of b: more lines at a time would make the present tile wait for its own.
@@ -319,7 +321,7 @@ static struct own_ahead ahead_b(const struct product *p, const struct b_block *b
 {
     const float *at =
         b_at(p, b->j + part / FETCHES, b->w + start(part % FETCHES, b->n_words, FETCHES));
-    ptrdiff_t step = OWN_CHUNK * p->kn->nr / FETCHES * (ptrdiff_t)sizeof *at;
+    ptrdiff_t step = p->kn->word_unit * p->kn->nr / FETCHES * (ptrdiff_t)sizeof *at;
     return (struct own_ahead){(const char *)at, step, 0, b->n_words};
 }
 
@@ -411,6 +413,7 @@ static void macro_kernel(const struct product *p, const struct a_block *a, const
             pack_own(p, a, ir, ir + 1);
         for (int jr = b->j; jr < b->j_end; jr++) {
             o.b = b_at(p, jr, b->w);
+            o.cold = ir == a->i || b->n_words < WARM_WORDS;
             o.ahead = (struct own_ahead){(const char *)o.a, 0, 0, b->n_words};
             if (a->to && jr < b->j + 2 && ir + 1 < a->i_end && kn->fetches)
                 o.ahead = ahead_a(p, a, ir + 1, jr - b->j);

@@ -25,6 +25,14 @@
 #endif
 #define OWN_N (2 * VL)
 
+/* Words that a step of the micro-kernel takes: so few instructions that the processor repeats them
+ * out of a buffer. What it saves by that, it has for a higher clock. */
+#if VL == 16 && !defined(OWN_PAIRS)
+#    define OWN_CHUNK 2
+#else
+#    define OWN_CHUNK 4
+#endif
+
 /* Blocks; measured with tests/bench/kern. */
 #if !defined(OWN_KC)
 #    define OWN_KC_TILE  1024
@@ -41,7 +49,7 @@
 #    define OWN_PUT_END  NULL
 #endif
 
-/* Words ahead that the micro-kernel fetches into L1: about what memory takes to answer. */
+/* Words ahead that a cold tile fetches into L1: about what memory takes to answer. */
 #define OWN_AHEAD 24
 
 /* Floats ahead that packing prefetches: it reads as many rows as a panel is wide by turns. */
@@ -89,7 +97,8 @@ static ALWAYS_INLINE vf own_words_across(const void *x, size_t ldx, int rows, si
 /* Next to the products a step has next to nothing to do: what is not a load takes a product's place
  * in the processor, an addition to a pointer more than a fetch. gcc would keep the sums in memory
  * if a loop might have no turn. */
-static ALWAYS_INLINE void own_tile(const int rows, const bool across, const struct own_operands *o)
+static ALWAYS_INLINE void own_tile(const int rows, const bool across, const bool cold,
+                                   const struct own_operands *o)
 {
     vf acc[OWN_M][2];
     const float *a = o->a, *b = o->b;
@@ -106,11 +115,14 @@ static ALWAYS_INLINE void own_tile(const int rows, const bool across, const stru
         const float *end = b + (size_t)n * OWN_CHUNK * OWN_N;
         do {
             PREFETCH_L2(at);
-            PREFETCH_L2(at + OWN_AHEAD_BYTES / 2);
+            if (cold)
+                PREFETCH_L2(at + VL * sizeof *c);
             at += step;
             for (int i = 0; i < OWN_CHUNK; i++) {
-                PREFETCH(b + (OWN_AHEAD + i) * OWN_N);
-                PREFETCH(b + (OWN_AHEAD + i) * OWN_N + VL);
+                if (cold) {
+                    PREFETCH(b + (OWN_AHEAD + i) * OWN_N);
+                    PREFETCH(b + (OWN_AHEAD + i) * OWN_N + VL);
+                }
                 vf b0 = v_load(b + i * OWN_N), b1 = v_load(b + i * OWN_N + VL);
                 for (int r = 0; r < rows; r++) {
                     vf x = v_set(a[across ? i * rows + r : r * OWN_CHUNK + i]);
@@ -139,15 +151,16 @@ static ALWAYS_INLINE void own_tile(const int rows, const bool across, const stru
 }
 
 /* Functions for each count of rows, so that every loop over rows is unrolled into registers. */
-#    define OWN_ROWS(n)                                                    \
-        static NO_INLINE void own_along_##n(const struct own_operands *o)  \
-        {                                                                  \
-            own_tile(n, false, o);                                         \
-        }                                                                  \
-        static NO_INLINE void own_across_##n(const struct own_operands *o) \
-        {                                                                  \
-            own_tile(n, true, o);                                          \
+#    define OWN_ROW(name, n, across, cold)                       \
+        static NO_INLINE void name(const struct own_operands *o) \
+        {                                                        \
+            own_tile(n, across, cold, o);                        \
         }
+#    define OWN_ROWS(n)                             \
+        OWN_ROW(own_along_##n, n, false, false)     \
+        OWN_ROW(own_along_cold_##n, n, false, true) \
+        OWN_ROW(own_across_##n, n, true, false)     \
+        OWN_ROW(own_across_cold_##n, n, true, true)
 OWN_ROWS(1)
 OWN_ROWS(2)
 OWN_ROWS(3)
@@ -169,13 +182,16 @@ OWN_ROWS(13)
 OWN_ROWS(14)
 #    endif
 
-#    define OWN_OF(n)                     \
-        {                                 \
-            own_along_##n, own_across_##n \
+#    define OWN_OF(n)                               \
+        {                                           \
+            {own_along_##n, own_along_cold_##n},    \
+            {                                       \
+                own_across_##n, own_across_cold_##n \
+            }                                       \
         }
 static void own_tile_of(const struct own_operands *o)
 {
-    static void (*const of_rows[][2])(const struct own_operands *) = {
+    static void (*const of_rows[][2][2])(const struct own_operands *) = {
         OWN_OF(1),
         OWN_OF(2),
         OWN_OF(3),
@@ -197,7 +213,7 @@ static void own_tile_of(const struct own_operands *o)
         OWN_OF(14),
 #    endif
     };
-    of_rows[o->rows - 1][o->across](o);
+    of_rows[o->rows - 1][o->across][o->cold](o);
 }
 #endif
 

@@ -20,21 +20,22 @@
 #include "base/cpu.h"
 #include "kern/gemm_int.h"
 
-/* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: two
- * lines for each OWN_CHUNK words along k, `turn` times step bytes apart, and so on from next bytes
+/* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: a
+ * line for each word_unit words along k, `turn` times step bytes apart, and so on from next bytes
  * behind where the turn began. */
 struct own_ahead {
     const char *at;
     ptrdiff_t step, next;
     int turn;
 };
-enum { OWN_CHUNK = 4, OWN_AHEAD_BYTES = 128 };
+enum { OWN_LINE = 64 };
 
 /* c[rows, nr] = (or +=) Σ over n_words of the panels a and b. */
 struct own_operands {
     int rows, n_words; /* rows ≤ mr */
     const float *a;
     bool across; /* as a was packed */
+    bool cold;   /* b comes from behind the second-level cache, or the tile is short: fetch more */
     size_t lda;  /* 0, or a is rows of bf16 as they stand, so many bytes apart */
     const float *b;
     float *c;
