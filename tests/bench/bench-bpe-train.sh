@@ -8,14 +8,20 @@ shared=${0%/*}/../../../shared/data/corpus
 dir=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 train=$PWD/bin/bpe-train
+failed=0
 
 measure() { # measure NAME FILE OPTION...
     name=$1 file=$2
     shift 2
-    for round in 1 2 3; do
+    times=$(for round in 1 2 3; do
         : "$round"
-        { time -p "$train" -q -s 32768 --split gpt2 "$@" -o "$dir/tok.json" "$file"; } 2>&1
-    done | sed -n 's/^real //p' | sort -n | head -n 1 | sed "s/^/bpe-train-$name /;s/$/ s/"
+        { time -p "$train" -q -s 32768 --split gpt2 "$@" -o "$dir/tok.json" "$file"; } 2>&1 || exit
+    done) || {
+        printf '%s\n' "$times" "bench-bpe-train: $name failed" >&2
+        failed=1
+        return 0
+    }
+    printf '%s\n' "$times" | sed -n 's/^real //p' | sort -n | head -n 1 | sed "s/^/bpe-train-$name /;s/$/ s/"
 }
 
 gzip -dc "$shared/en-novels-train.jsonl.gz" >"$dir/novels.jsonl"
@@ -26,7 +32,7 @@ for j in 1 2; do
 done
 perl -e '
     my $pid = fork;
-    exec @ARGV if !$pid;
+    if (!$pid) { exec @ARGV; exit 1 }
     my $max = 0;
     while (waitpid($pid, 1) == 0) {
         if (open my $f, "<", "/proc/$pid/status") {
@@ -34,5 +40,7 @@ perl -e '
         }
         select undef, undef, undef, 0.005;
     }
+    exit 1 if $?;
     printf "bpe-train-corpus-memory %.0f MiB\n", $max / 1024 if $max' \
     "$train" -q -s 32768 --split gpt2 -o "$dir/tok.json" "$dir/corpus.jsonl"
+exit $failed

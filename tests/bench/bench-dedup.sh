@@ -12,7 +12,11 @@ shared=${0%/*}/../../../shared
 best() { # best FILE VARIABLE COMMAND... : keeps the least time in $VARIABLE
     file=$1 var=$2
     shift 2
-    t=$({ time -p "$@" "$file" >/dev/null; } 2>&1 | sed -n 's/^real //p')
+    t=$({ time -p "$@" "$file" >/dev/null; } 2>&1) || {
+        printf '%s\n' "$t" "bench-dedup: $* failed" >&2
+        return 1
+    }
+    t=$(printf '%s\n' "$t" | sed -n 's/^real //p')
     eval "old=\${$var:-}"
     [ -n "$old" ] && [ "$(printf '%s\n' "$old" "$t" | sort -n | head -n 1)" = "$old" ] ||
         eval "$var=\$t"
