@@ -185,12 +185,29 @@ static ALWAYS_INLINE void forward_row(const struct attn_forward *f, const struct
         v_store(t->p + r % GROUP * HALF + j * VL / 2, pair_vectors(p[j], p[j + 1]));
 }
 
+/* Part i of n of what the next step reads, which of a long sequence lies behind the second-level
+ * cache: into that, or the nearest one. */
+static ALWAYS_INLINE void fetch(const float *next, size_t n_floats, int i, int n,
+                                const bool nearest)
+{
+    const size_t part = n_floats / (size_t)n;
+    next += (size_t)i * part;
+    for (size_t at = 0; at < part; at += VL)
+        if (nearest)
+            PREFETCH(next + at);
+        else
+            PREFETCH_L2(next + at);
+}
+
 /* Sixteen rows at a time: what they need beside keys and values stays in the nearest cache. */
 static void forward_block(const struct attn_forward *f, const struct forward_tmp *t, int block)
 {
     const struct attn *a = f->a;
     size_t hp = attn_hp(a), dw = dw_of(a);
     const float *kt = f->store + (size_t)(block % f->n_ring) * f->block_floats;
+    const float *next = (block + 1) * BLOCK < f->n_key
+                            ? f->store + (size_t)((block + 1) % f->n_ring) * f->block_floats
+                            : kt;
     uint64_t bits[BLOCK];
     int len[BLOCK];
     block_mask(&a->mask, f->pos0, f->n_q, block * BLOCK, f->n_key, bits, len);
@@ -201,8 +218,10 @@ static void forward_block(const struct attn_forward *f, const struct forward_tmp
         float *o = t->o + (size_t)r * hp;
         product(t->s, BLOCK, t->q + (size_t)r * dw, dw, kt, BLOCK, GROUP, tiles(see), (int)dw,
                 false);
-        for (int i = r; i < r + n; i++)
+        for (int i = r; i < r + n; i++) {
+            fetch(next, BLOCK * dw + HALF * hp, i, BLOCK, true);
             forward_row(f, t, bits[i], block, i);
+        }
         running_on(&t->run, t->sums, r, n);
         scale_rows(o, hp, t->run.alpha + r, n);
         product(o, hp, t->p, HALF, kt + BLOCK * dw, hp, GROUP, (int)hp, HALF, true);
@@ -319,13 +338,19 @@ static void backward_block(const struct attn_backward *b, int qb)
     const float *k = b->k, *v = k + BLOCK * dw, *kt = v + BLOCK * dw;
     float *s = b->tmp, *g = s + GROUP * BLOCK, *p = g + GROUP * BLOCK;
     float *ds = p + BLOCK * HALF, *ds_pairs = ds + BLOCK * HALF;
+    const bool more = (qb + 1) * BLOCK < b->n;
+    const float *next = more ? qt + b->q_apart : qt;
+    const float *next_dq = b->dq + (size_t)(more ? qb + 1 : qb) * rows;
     struct seen seen;
     see(b, qb, &seen);
     for (int r = 0; r < BLOCK; r += GROUP) {
         product(s, BLOCK, k + (size_t)r * dw, dw, qt, BLOCK, GROUP, BLOCK, (int)dw, false);
         product(g, BLOCK, v + (size_t)r * dw, dw, d_ot, BLOCK, GROUP, BLOCK, (int)dw, false);
-        for (int i = 0; i < GROUP; i += 2)
+        for (int i = 0; i < GROUP; i += 2) {
+            fetch(next, 2 * BLOCK * dw + 2 * HALF * hp, (r + i) / 2, BLOCK / 2, false);
+            fetch(next_dq, rows, (r + i) / 2, BLOCK / 2, false);
             backward_rows(a, lse, s + i * BLOCK, g + i * BLOCK, &seen, r + i, p, ds, ds_pairs);
+        }
     }
     product(b->dv, hp, p, HALF, d_o, hp, BLOCK, (int)hp, HALF, true);
     product(b->dk, hp, ds, HALF, q, hp, BLOCK, (int)hp, HALF, true);
