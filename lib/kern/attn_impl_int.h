@@ -187,7 +187,7 @@ static void backward_row(const struct attn_backward *b, const float *lse_delta, 
     for (int j = 0; j < BLOCK_VECS; j++) {
         vf tanh = zero, x = stage(a, v_load(s + j * VL), &tanh), d = v_load(g + j * VL);
         vm seen = lane_mask(bits, j);
-        vf p = v_select(seen, v_exp(v_sub(x, lse)), zero), out = p;
+        vf p = v_select(seen, v_exp_finite(v_sub(x, lse)), zero), out = p;
         if (a->dropout) {
             vm on = lane_mask(keep, j);
             out = v_select(on, v_mul(p, v_set(a->dropout->scale)), zero);

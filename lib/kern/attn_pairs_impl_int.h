@@ -297,7 +297,7 @@ static ALWAYS_INLINE void backward_row(const struct attn *a, const float *lse, c
     const vf zero = v_set(0), one = v_set(1);
     for (int j = 0; j < BLOCK_VECS; j++) {
         vf tanh = zero, x = stage(a, v_load(s + j * VL), &tanh), d = v_load(g + j * VL);
-        vf e = v_exp(v_sub(x, v_load(lse + j * VL)));
+        vf e = v_exp_finite(v_sub(x, v_load(lse + j * VL)));
         if (!seen->all)
             e = v_select(lane_mask(seen->bits[k], j), e, zero);
         p[j] = e;

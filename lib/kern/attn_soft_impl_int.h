@@ -102,7 +102,7 @@ static ALWAYS_INLINE void softmax_row(const struct attn *a, const float *s, uint
     run->alpha[r] = run->max[r];
     run->max[r] = max;
     for (int j = 0; j < BLOCK_VECS; j++)
-        p[j] = v_exp(v_sub(p[j], base));
+        p[j] = v_exp_finite(v_sub(p[j], base));
 }
 
 /* Behind softmax_row of the rows [r0, r0 + n), r0 a multiple of 16, whose sums of p are in new_sum:

@@ -45,8 +45,9 @@ static ALWAYS_INLINE vf v_neg(vf x)
     return v_float(vi_xor(v_bits(x), vi_set(0x80000000)));
 }
 
-/* eˣ = 2ⁿ·eʳ, |r| ≤ ln2/2; 3.1e-9. Results below the least normal number are 0; e⁰ is 1. */
-static ALWAYS_INLINE vf v_exp(vf x)
+/* eˣ = 2ⁿ·eʳ, |r| ≤ ln2/2; 3.1e-9. Results below the least normal number are 0; e⁰ is 1. Above
+ * x = 88, where eˣ is not finite, it is any number: for what a mask drops. */
+static ALWAYS_INLINE vf v_exp_finite(vf x)
 {
     const vf magic = v_set(0x1.8p23f); /* adding it rounds to an integer, held in the low bits */
     vf t = v_fma(x, v_set(0x1.715476p0f), magic);
@@ -61,8 +62,13 @@ static ALWAYS_INLINE vf v_exp(vf x)
     p = v_fma(v_mul(r, r), p, r);
     p = v_add(p, v_set(1));
     p = v_float(vi_add(v_bits(p), vi_shl23(v_bits(t))));
-    p = v_select(v_lt(x, v_set(-0x1.5d5896p6f)), v_set(0), p);
-    return v_select(v_lt(v_set(0x1.62e42ep6f), x), v_set(INFINITY), p);
+    return v_select(v_lt(x, v_set(-0x1.5d5896p6f)), v_set(0), p);
+}
+
+/* The same for any x. */
+static ALWAYS_INLINE vf v_exp(vf x)
+{
+    return v_select(v_lt(v_set(0x1.62e42ep6f), x), v_set(INFINITY), v_exp_finite(x));
 }
 
 /* tanh x = x + x³P(x²) for |x| < 0.625, 1.6e-10; else ±(1 - 2/(e^2|x| + 1)) */
