@@ -119,7 +119,7 @@ struct train_options {
      .help = "matrix products by (default {})"}, \
     {.kind = OPT_CHOICE, .name = "recompute", .dst = &(o)->recompute, .arg = "none|block", \
      .choices = recompute_words, \
-     .help = "block: keep of each layer its input alone, which takes a third more time and far less memory (default {})"}, \
+     .help = "block: keep of each layer its input and attention alone, which takes up to a third more time and far less memory (default {})"}, \
     OPT_THREADS(&(o)->n_threads), \
     {.kind = OPT_FLAG, .name = "progress", .dst = &(o)->progress, \
      .help = "show progress although stderr is no terminal"}, \
