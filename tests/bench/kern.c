@@ -6,9 +6,9 @@
  * [gemm|attn|ops]...
  *
  * gemm: the five products of GPT-2 124M at 256 and 1024 tokens (or ROWS), forward, input gradient,
- * weight gradient; least time, and median share of the peak measured before and after each round:
- * what all threads reach at once, on average over a few bursts, and each one's best burst.
- * -p: with the weight packed in each round. -r: inputs are rows of bf16 (own products of bf16).
+ * weight gradient; median time over rounds, and median share of the peak measured before and after
+ * each: what all threads reach at once, on average over bursts, and each one's best burst.
+ * -p: with the weight packed for each product. -r: inputs are rows of bf16 (own products of bf16).
  * attn: a layer of its attention. ops: on one thread, in the caches.
  */
 #include <stdio.h>
