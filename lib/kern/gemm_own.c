@@ -390,8 +390,8 @@ static void finish(const struct product *p, int ir, const struct b_block *b)
 }
 
 /* A block of a by panels of b, which stay in the second-level cache: the loops ir and jr. What
- * comes after them is fetched meanwhile: the first two tiles of a panel of a fetch the next one, if
- * that is still to be packed, the others next's panels of b. */
+ * comes after them is fetched meanwhile: the first two tiles of a panel of a fetch the next one, or
+ * what they have steps for of it, if that is still to be packed, the others next's panels of b. */
 static void macro_kernel(const struct product *p, const struct a_block *a, const struct b_block *b,
                          const struct b_block *next)
 {

@@ -11,7 +11,7 @@
  * in turn, the words of its nr vectors: panel[i * nr + r] is word i of vector r. How a panel of a
  * holds its rows is the kernel's business, and it depends on how they were packed (across or along
  * memory); words [i, ..) begin at panel[i * width], width being rows rounded up to row_unit and i a
- * multiple of a_block.
+ * multiple of word_unit.
  */
 #ifndef GEMM_OWN_INT_H
 #define GEMM_OWN_INT_H
