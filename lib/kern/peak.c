@@ -31,6 +31,14 @@ static void trial_pass(struct worker *w, void *arg)
     t->best[w->tid] = best;
 }
 
+/* A thread more than there are processors would take turns: its burst has a processor to itself,
+ * and a pass over memory may be over before its first turn. */
+static int at_once(int n_threads)
+{
+    int n = sys_n_cpu();
+    return n_threads < n ? n_threads : n;
+}
+
 static double measure(enum gemm_dtype dtype, int n_threads, double time_s)
 {
     double best[MAX_THREADS] = {0}, sum = 0;
@@ -55,7 +63,7 @@ double peak_burst(enum gemm_dtype t, size_t n, float *sink)
 
 double peak_flops(enum gemm_dtype t, int n_threads, double time_s)
 {
-    int n = n_threads < MAX_THREADS ? n_threads : MAX_THREADS;
+    int all = at_once(n_threads), n = all < MAX_THREADS ? all : MAX_THREADS;
     double peak = measure(GEMM_F32, n, time_s), bf16 = 0;
 
     if (t == GEMM_BF16) /* there are processors whose products of bf16 are no faster */
@@ -96,7 +104,8 @@ static void reading_pass(struct worker *w, void *arg)
 
 int peak_read(double *bytes_per_s, int n_threads, struct err *e)
 {
-    size_t most = (size_t)n_threads << 28, have = sys_mem_available() / 4;
+    int n = at_once(n_threads);
+    size_t most = (size_t)n << 28, have = sys_mem_available() / 4;
     size_t n_bytes =
         (most < have ? most : have) / sizeof(float) / READ_TILE * READ_TILE * sizeof(float);
     struct reading r = {.n = n_bytes / sizeof(float)};
@@ -106,7 +115,7 @@ int peak_read(double *bytes_per_s, int n_threads, struct err *e)
         return err_set(e, "there is no memory left to measure its speed");
     if (!(r.v = sys_pages(n_bytes, e)))
         return -1;
-    team_run(n_threads, reading_pass, &r);
+    team_run(n, reading_pass, &r);
     sys_pages_free(r.v, n_bytes);
     for (int i = 0; i < READ_PASSES; i++)
         if ((double)n_bytes / r.time_s[i] > *bytes_per_s)

@@ -1,7 +1,7 @@
 /*
  * What the processor could do at most: multiply-adds on registers, independent of each other and of
  * memory, in the instruction set that cpu_isa() chose. For showing how much of it is used; nothing
- * that is computed depends on it.
+ * that is computed depends on it. Of more threads than processors, what the processors do.
  */
 #ifndef KERN_PEAK_H
 #define KERN_PEAK_H
