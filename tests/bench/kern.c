@@ -126,12 +126,13 @@ static void product(struct worker *w, struct product *p)
                    p->scratch);
 }
 
-/* Ten milliseconds or more of a product at a time; the first such round says how often that is. */
+/* About ten milliseconds or more of a product at a time. How often that is, two rounds before the
+ * others say: the first finds nothing in the caches and memory that has no pages yet. */
 static void product_pass(struct worker *w, void *arg)
 {
     struct product *p = arg;
     gemm_weight_pack(w, &p->g, 1);
-    for (int r = -1; r < p->rounds; r++) {
+    for (int r = -2; r < p->rounds; r++) {
         int times = p->times;
         if (r >= 0)
             burst(w, p, p->peak[r]);
@@ -143,7 +144,7 @@ static void product_pass(struct worker *w, void *arg)
         if (w->tid == 0 && r >= 0)
             p->time_s[r] = p->watch.best / times;
         else if (w->tid == 0)
-            p->times = (int)(.01 / p->watch.best) + 1;
+            p->times = (int)(.01 * times / p->watch.best) + 1;
         team_barrier(w);
     }
     burst(w, p, p->peak[p->rounds]);
