@@ -434,7 +434,8 @@ int main(int argc, char **argv)
     }
     measure_peaks();
     for (int t = GEMM_F32; t <= GEMM_BF16; t++)
-        for (int m = n_rows ? n_rows : 256; m <= 1024 && (all || gemm); m = n_rows ? 1025 : m * 4)
+        for (int m = n_rows ? n_rows : 256, most = n_rows ? n_rows : 1024;
+             m <= most && (all || gemm); m *= 4)
             if (dtype < 0 || t == dtype)
                 products(m, (enum gemm_dtype)t);
     if (all || attn) {
