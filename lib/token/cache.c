@@ -362,24 +362,28 @@ static bool claim(const struct cache *c, struct cache_cell *cell)
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
-/* With ids as pack_ids() gave them. */
+/* With ids, or if they are NULL with CACHE_NONE. What the pool keeps is kept only where a cell is
+ * to be had. */
 static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, size_t n,
-                                    const uint32_t ids[CACHE_IDS], uint32_t n_ids, bool *mine)
+                                    const uint32_t *ids, size_t n_ids, bool *mine)
 {
     bool found;
     struct cache_cell *cell = cache_place(c, k, n, &found);
+    struct cache_pool *pool = c->table->pool;
+    uint32_t packed[CACHE_IDS] = {0};
     *mine = false;
     if (found)
         return cell;
     if (!grant(c))
         return NULL;
-    const uint64_t k1 = keep_bytes(c->table->pool, k, n);
-    if (!k1 || !claim(c, cell)) {
+    const uint64_t k1 = keep_bytes(pool, k, n);
+    const uint32_t count = !k1 ? 0 : ids ? pack_ids(pool, ids, n_ids, packed) : CACHE_NONE;
+    if (!count || !claim(c, cell)) {
         c->n_granted++;
         return NULL;
     }
     put(&cell->k0, k->k0);
-    set_ids(cell, ids, n_ids);
+    set_ids(cell, packed, count);
     atomic_store_explicit(&cell->k1, k1, memory_order_release);
     *mine = true;
     return cell;
@@ -387,8 +391,7 @@ static struct cache_cell *take_cell(struct cache *c, const struct cache_key *k, 
 
 struct cache_cell *cache_take(struct cache *c, const struct cache_key *k, size_t n, bool *mine)
 {
-    static const uint32_t none[CACHE_IDS] = {0};
-    return take_cell(c, k, n, none, CACHE_NONE, mine);
+    return take_cell(c, k, n, NULL, 0, mine);
 }
 
 void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, size_t n_ids)
@@ -402,9 +405,6 @@ void cache_fill(struct cache *c, struct cache_cell *cell, const uint32_t *ids, s
 void cache_put(struct cache *c, const struct cache_key *k, size_t n, const uint32_t *ids,
                size_t n_ids)
 {
-    uint32_t packed[CACHE_IDS] = {0};
     bool mine;
-    const uint32_t count = pack_ids(c->table->pool, ids, n_ids, packed);
-    if (count)
-        take_cell(c, k, n, packed, count, &mine);
+    take_cell(c, k, n, ids, n_ids, &mine);
 }

@@ -161,6 +161,27 @@ static void try_lengths(char c)
     cache_release(&cache);
 }
 
+/* A piece put again and again, as by threads that encode it at the same time, costs room once. */
+static void try_again(void)
+{
+    enum { TIMES = 1 << 18, IDS = 9 };
+    struct cache cache;
+    struct err e;
+    char s[LONGEST + 16];
+    uint32_t ids[IDS] = {0};
+    const size_t n = piece(50, s);
+    if (!ok(cache_init(&cache, NULL, &e) == 0 && cache_ready(&cache, 1, &e) == 0,
+            "a cache for a piece put again and again"))
+        return;
+    struct cache_key key = cache_key(&cache, s, n);
+    for (int i = 0; i < TIMES; i++)
+        cache_put(&cache, &key, n, ids, IDS);
+    ok(cache_ready(&cache, 1, &e) == 0, "there is room still");
+    key = cache_key(&cache, s, n);
+    ok(cache_find(&cache, &key, n) != NULL, "and the piece is not forgotten");
+    cache_release(&cache);
+}
+
 /* Two that take the same pieces at the same moments, for SECONDS at most: where other programs have
  * the processors, the two wait for each other in each round. */
 enum { ROUNDS = 20000, SECONDS = 3 };
@@ -234,6 +255,7 @@ int main(void)
     try_in_step();
     try_lengths('a');
     try_lengths('\0');
+    try_again();
     try_threads(1);
     try_threads(THREADS);
     return done_testing();
