@@ -17,7 +17,11 @@ char *mem_dup(const void *p, size_t n, struct err *e);
 char *mem_strdup(const char *s, struct err *e);
 /* Makes room for at least need elements of the given size at *p (cap elements now), growing by
  * half; *p and *cap are updated. The new part is not cleared.
- *     if (mem_grow((void **)&v, &cap, n + 1, sizeof *v, e) < 0) */
+ *     if (mem_grow((void **)&v, &cap, n + 1, sizeof *v, e) < 0)
+ * What comes to 512 KiB is 2 MiB at once, as mem_resize() gives it, and all of it takes memory from
+ * the first write on, where the system has huge pages. That is for a few arrays that go on growing;
+ * where there are many at a time (one for each document, say) that stay between 512 KiB and 2 MiB,
+ * they cost up to four times what they hold: take mem_new(), an arena, or one array for all. */
 int mem_grow(void *p_ptr, size_t *cap, size_t need, size_t size, struct err *e);
 
 /* As realloc, but *n_bytes from 512 KiB to 2 MiB become one huge page, for which there is one fault
