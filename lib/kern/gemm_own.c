@@ -307,10 +307,11 @@ static struct own_ahead ahead_a(const struct product *p, const struct a_block *a
 {
     int per_word = p->kn->per_word, k = p->k0 + a->w * per_word;
     int size = p->a.type == GEMM_BF16 ? (int)sizeof(uint16_t) : (int)sizeof(float);
-    int chunks = parts(a->n_words * per_word * size, OWN_LINE); /* of a row */
+    int lines = OWN_LINE * p->kn->word_unit / 2;
+    int chunks = parts(a->n_words * per_word * size, lines); /* of a row */
     int row = panel_row(p, ir) + half * parts(a->n_words / p->kn->word_unit, chunks);
-    return (struct own_ahead){elem_at(p->a.at, p->a.type, times(row, p->a.ld) + (size_t)k),
-                              OWN_LINE, (ptrdiff_t)size * p->a.ld, chunks};
+    return (struct own_ahead){elem_at(p->a.at, p->a.type, times(row, p->a.ld) + (size_t)k), lines,
+                              (ptrdiff_t)size * p->a.ld, chunks};
 }
 
 /* Tiles that fetch a panel of b: more lines at a time would make the present tile wait for its own.

@@ -115,8 +115,8 @@ static ALWAYS_INLINE void own_tile(const int rows, const bool across, const bool
         const float *end = b + (size_t)n * OWN_CHUNK * OWN_N;
         do {
             PREFETCH_L2(at);
-            if (cold)
-                PREFETCH_L2(at + VL * sizeof *c);
+            if (cold || OWN_CHUNK > 2)
+                PREFETCH_L2(at + OWN_LINE);
             at += step;
             for (int i = 0; i < OWN_CHUNK; i++) {
                 if (cold) {

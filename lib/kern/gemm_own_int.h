@@ -21,8 +21,8 @@
 #include "kern/gemm_int.h"
 
 /* What a tile fetches into the second-level cache while it multiplies, since it is wanted soon: a
- * line for each word_unit words along k, `turn` times step bytes apart, and so on from next bytes
- * behind where the turn began. */
+ * line for each two words along k, so many for each word_unit of them, `turn` times step bytes
+ * apart, and so on from next bytes behind where the turn began. */
 struct own_ahead {
     const char *at;
     ptrdiff_t step, next;
