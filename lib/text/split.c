@@ -34,6 +34,13 @@ struct cutter {
 #define CL100K_WORD  "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+"
 #define LAST         "\\s+(?!\\S)|\\s+"
 #define CL100K_REST  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" LAST
+/* tiktoken's own, spelled so that Oniguruma takes them for the same: it reads {1,3}+ as any number.
+ */
+#define R50K_BASE \
+    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s"
+#define CL100K_BASE(digits)                                         \
+    "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|" digits \
+    "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s"
 #define O200K_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 #define O200K_HEAD   "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define O200K_TAIL   "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
@@ -49,15 +56,12 @@ static const struct published {
 } published[] = {
     {"'s|'t|'re|'ve|'m|'ll|'d|" GPT2_WORDS LAST, {.kind = SPLIT_GPT2}},
     {"'(?:[sdmt]|ll|ve|re)|" GPT2_WORDS LAST, {.kind = SPLIT_GPT2}},
-    {"'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s",
-     {.kind = SPLIT_GPT2}},
+    {R50K_BASE, {.kind = SPLIT_GPT2}},
     {CONTRACTIONS "|" CL100K_WORD "|#" CL100K_REST, {.kind = SPLIT_CL100K}},
     {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|#| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|"
      "\\s*[\\r\\n]|" LAST,
      {.kind = SPLIT_CL100K}},
-    {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|#| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|"
-     "\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
-     {.kind = SPLIT_CL100K, .tail = true}},
+    {CL100K_BASE("#"), {.kind = SPLIT_CL100K, .tail = true}},
     {CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|#| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
                   "\\s*[\\r\\n]+|" LAST,
      {.kind = SPLIT_CL100K, .marks = true}},
@@ -76,9 +80,11 @@ static const struct {
     struct split_rule rule;
 } named[] = {
     {"gpt2", "'s|'t|'re|'ve|'m|'ll|'d|" GPT2_WORDS LAST, {.kind = SPLIT_GPT2}},
+    {"r50k_base", R50K_BASE, {.kind = SPLIT_GPT2}},
     {"cl100k",
      CONTRACTIONS "|" CL100K_WORD "|\\p{N}{1,3}" CL100K_REST,
      {.kind = SPLIT_CL100K, .digits = 3}},
+    {"cl100k_base", CL100K_BASE("\\p{N}{1,3}"), {.kind = SPLIT_CL100K, .digits = 3, .tail = true}},
     {"qwen2",
      CONTRACTIONS "|" CL100K_WORD "|\\p{N}" CL100K_REST,
      {.kind = SPLIT_CL100K, .digits = 1}},
@@ -206,7 +212,8 @@ int split_add_name(struct split *s, const char *name, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(named); i++)
         if (strcmp(named[i].name, name) == 0)
             return split_add_rule(s, &named[i].rule, e);
-    return err_set(e, "no split is called '%s' (gpt2, cl100k, qwen2, o200k)", name);
+    return err_set(
+        e, "no split is called '%s' (gpt2, r50k_base, cl100k, cl100k_base, qwen2, o200k)", name);
 }
 
 int split_add_regex(struct split *s, const char *re, size_t n, struct err *e)

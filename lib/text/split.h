@@ -64,7 +64,9 @@ struct split *split_new(struct err *e);
 void split_free(struct split *s);
 enum { SPLIT_MAX_RULES = 8 };
 
-/* "gpt2", "cl100k", "qwen2" (as that, but for each digit alone), "o200k"; -1 for any other. */
+/* "gpt2", "cl100k", "qwen2" (as that, but for each digit alone), "o200k"; "r50k_base" and
+ * "cl100k_base" as tiktoken spells them, the latter with a rule of its own for white space at the
+ * end; -1 for any other. */
 int split_add_name(struct split *s, const char *name, struct err *e);
 int split_add_rule(struct split *s, const struct split_rule *r, struct err *e);
 /* A pattern as it stands in tokenizer.json files, in Oniguruma's syntax: matches are pieces, and so
@@ -74,7 +76,7 @@ int split_add_rule(struct split *s, const struct split_rule *r, struct err *e);
 int split_add_regex(struct split *s, const char *re, size_t n, struct err *e);
 /* The rule of a published pattern: true and *r, or false. */
 bool split_recognise(const char *re, size_t n, struct split_rule *r);
-/* The pattern of a name, as tokenizer.json files have it; NULL for any other name. */
+/* The pattern of such a name, for a tokenizer.json; NULL for any other. */
 const char *split_pattern(const char *name);
 /* "cl100k, digits by 1 (state machine)", for -v; rules joined by " + ". */
 int split_describe(const struct split *s, struct buf *out, struct err *e);

@@ -223,23 +223,15 @@ static int put_document(struct ranks *r, const char *pattern)
     return buf_puts(j, "]}}\n", e);
 }
 
-/* tiktoken's own patterns, spelled so that Oniguruma takes them for the same: it reads {1,3}+ as
- * any number. All but the first alternative of white space are what tokenizer.json files have. */
-#define R50K \
-    "'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++|\\s++$|\\s+(?!\\S)|\\s"
-#define CL100K                                                           \
-    "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}|" \
-    " ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s"
 #define SPLITS "r50k, cl100k, o200k, llama3, qwen2"
 
 static const struct {
-    const char *name, *pattern;
-    const char *published; /* pattern NULL: the one of split_pattern() */
+    const char *name, *pattern; /* pattern: by split.h's name */
 } splits[] = {
-    {"r50k", R50K, NULL},          {"r50k_base", R50K, NULL}, {"p50k", R50K, NULL},
-    {"p50k_base", R50K, NULL},     {"gpt2", R50K, NULL},      {"cl100k", CL100K, NULL},
-    {"cl100k_base", CL100K, NULL}, {"o200k", NULL, "o200k"},  {"o200k_base", NULL, "o200k"},
-    {"llama3", NULL, "cl100k"},    {"qwen2", NULL, "qwen2"},
+    {"r50k", "r50k_base"},          {"r50k_base", "r50k_base"}, {"p50k", "r50k_base"},
+    {"p50k_base", "r50k_base"},     {"gpt2", "r50k_base"},      {"cl100k", "cl100k_base"},
+    {"cl100k_base", "cl100k_base"}, {"o200k", "o200k"},         {"o200k_base", "o200k"},
+    {"llama3", "cl100k"},           {"qwen2", "qwen2"},
 };
 
 /* The pattern that is asked for; NULL: none that may be. */
@@ -259,7 +251,7 @@ static const char *choose_pattern(const char *split, const char *regex, struct e
     else {
         for (size_t i = 0; i < ARRAY_LEN(splits); i++)
             if (strcmp(splits[i].name, split) == 0)
-                return splits[i].pattern ? splits[i].pattern : split_pattern(splits[i].published);
+                return split_pattern(splits[i].pattern);
         err_usage(e, "--split: there is no split '%s' (" SPLITS ")", split);
     }
     return NULL;

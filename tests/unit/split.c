@@ -191,6 +191,18 @@ static void recognised(void)
                split_recognise(split_pattern(names[i]), strlen(split_pattern(names[i])), &r) &&
                (int)r.kind == (int)i,
            "the pattern of %s is its own", names[i]);
+    static const struct {
+        const char *name;
+        struct split_rule r;
+    } others[] = {{"r50k_base", {.kind = SPLIT_GPT2}},
+                  {"cl100k_base", {.kind = SPLIT_CL100K, .digits = 3, .tail = true}},
+                  {"qwen2", {.kind = SPLIT_CL100K, .digits = 1}}};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        const char *re = split_pattern(others[i].name);
+        ok(re && split_recognise(re, strlen(re), &r) && r.kind == others[i].r.kind &&
+               r.digits == others[i].r.digits && r.tail == others[i].r.tail,
+           "and that of %s", others[i].name);
+    }
     ok(!split_pattern("cl10k"), "no pattern of an unknown name");
 }
 
