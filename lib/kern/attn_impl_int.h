@@ -120,7 +120,7 @@ static void forward_block(const struct attn_forward *f, const float *q, float *s
                           struct running *run, float *sums, int block)
 {
     const struct attn *a = f->a;
-    const float *kt = f->store + (size_t)(block % f->n_ring) * f->block_floats;
+    const float *kt = attn_stored(f, block);
     const float *v = kt + a->head_dim * BLOCK;
     size_t hp = attn_hp(a);
     uint64_t bits[BLOCK];

@@ -40,6 +40,12 @@ struct attn_forward {
     float *tmp;
 };
 
+/* The head's part of a block of the store. */
+static inline const float *attn_stored(const struct attn_forward *f, int block)
+{
+    return f->store + (size_t)(block % f->n_ring) * f->block_floats;
+}
+
 /* A query head's rows of a block, n of them. */
 struct attn_pack_q {
     int n;

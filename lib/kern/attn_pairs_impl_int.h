@@ -204,10 +204,8 @@ static void forward_block(const struct attn_forward *f, const struct forward_tmp
 {
     const struct attn *a = f->a;
     size_t hp = attn_hp(a), dw = dw_of(a);
-    const float *kt = f->store + (size_t)(block % f->n_ring) * f->block_floats;
-    const float *next = (block + 1) * BLOCK < f->n_key
-                            ? f->store + (size_t)((block + 1) % f->n_ring) * f->block_floats
-                            : kt;
+    const float *kt = attn_stored(f, block);
+    const float *next = (block + 1) * BLOCK < f->n_key ? attn_stored(f, block + 1) : kt;
     uint64_t bits[BLOCK];
     int len[BLOCK];
     block_mask(&a->mask, f->pos0, f->n_q, block * BLOCK, f->n_key, bits, len);
@@ -338,9 +336,8 @@ static void backward_block(const struct attn_backward *b, int qb)
     const float *k = b->k, *v = k + BLOCK * dw, *kt = v + BLOCK * dw;
     float *s = b->tmp, *g = s + GROUP * BLOCK, *p = g + GROUP * BLOCK;
     float *ds = p + BLOCK * HALF, *ds_pairs = ds + BLOCK * HALF;
-    const bool more = (qb + 1) * BLOCK < b->n;
-    const float *next = more ? qt + b->q_apart : qt;
-    const float *next_dq = b->dq + (size_t)(more ? qb + 1 : qb) * rows;
+    const size_t after = (size_t)((qb + 1) * BLOCK < b->n ? qb + 1 : qb);
+    const float *next = b->q + after * b->q_apart, *next_dq = b->dq + after * rows;
     struct seen seen;
     see(b, qb, &seen);
     for (int r = 0; r < BLOCK; r += GROUP) {
