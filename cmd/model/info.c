@@ -176,7 +176,7 @@ static int print_json(const struct request *r, struct err *e)
 
 static int measure(struct request *r, const struct exec_opt *o, struct err *e)
 {
-    static const struct speed_times times = {3, 30};
+    static const struct speed_times times = {3, SPEED_MOST_S};
     uint64_t have = sys_mem_available();
     char a[32], b[32];
 

@@ -15,10 +15,8 @@
 
 #define PEAK_S .3
 
-/* Steps of a training row, fewer where each is long; repeats of the others. MOST_S: a row ends
- * sooner where these take longer. */
+/* Steps of a training row, fewer where each is long; repeats of the others. */
 enum { STEPS = 12, LONG_STEPS = 6, LONG_TOKENS = 1024, REPEATS = 7 };
-#define MOST_S 30.
 
 const char *const bench_kind_words[] = {"peak", "train", "prefill", "decode", NULL};
 
@@ -64,7 +62,7 @@ static int measure(struct bench_row *r, const struct config *c, const struct exe
                    struct buf *profile, struct err *e)
 {
     struct speed s = {.profile = BUF_INIT};
-    struct speed_times times = {REPEATS, MOST_S};
+    struct speed_times times = {REPEATS, SPEED_MOST_S};
     int rc = 0;
 
     if (r->kind != BENCH_PEAK && check_memory(r, c, o, e) < 0)

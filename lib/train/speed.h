@@ -30,6 +30,7 @@ struct speed_times {
     int n;
     double most_s;
 };
+#define SPEED_MOST_S 30. /* as model(1) says */
 
 /* o: dtype, gemm, n_threads, profile; its sizes are not used. */
 int speed_train(struct speed *s, const struct config *c, const struct exec_opt *o, int n_seq,
